@@ -1,0 +1,3 @@
+//! What a call costs: bare tonic, Squall, turmoil.
+
+fn main() {}

@@ -1,0 +1,14 @@
+//! Squall: what happens when the network breaks, and is our retry policy right?
+//!
+//! A chaos and fault-injection testbed for gRPC resilience: real tonic clients and servers in one process, over a simulated
+//! network, in deterministic virtual time.
+//!
+//! # A tour, from the ground up
+//!
+//! Data flows the other way: a module may use what stands above it in this list, never what stands below.
+//!
+//! - [`random`]: draws keyed by what they decide.
+//! - [`clock`]: virtual time with nanosecond resolution on an unmodified tokio; real time outside a simulation.
+
+pub mod clock;
+pub mod random;
