@@ -9,6 +9,9 @@
 //!
 //! - [`random`]: draws keyed by what they decide.
 //! - [`clock`]: virtual time with nanosecond resolution on an unmodified tokio; real time outside a simulation.
+//! - [`record`]: the typed events of a trial: the one contract between running and judging.
 
 pub mod clock;
 pub mod random;
+#[cfg(feature = "sim")]
+pub mod record;

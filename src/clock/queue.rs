@@ -3,8 +3,8 @@
 //! A cancelled event stays in the heap until it surfaces or until the dead outnumber the living: cancelling is what a
 //! deadline does on every call that succeeds, so it must cost nothing but a flag.
 
-use std::collections::BinaryHeap;
 use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 use super::Instant;
 

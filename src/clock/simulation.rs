@@ -251,7 +251,8 @@ impl Timeline {
     fn arm(&self, at: Instant) {
         let deadline = self.origin + Duration::from_nanos(at.as_nanos());
         let mut alarm = self.alarm.borrow_mut();
-        let (sleep, armed) = alarm.get_or_insert_with(|| (Box::pin(tokio::time::sleep_until(deadline)), Instant::NEVER));
+        let (sleep, armed) =
+            alarm.get_or_insert_with(|| (Box::pin(tokio::time::sleep_until(deadline)), Instant::NEVER));
         if *armed != at {
             sleep.as_mut().reset(deadline);
             *armed = at;
@@ -351,7 +352,9 @@ mod tests {
             let log = Arc::clone(&log);
             async move {
                 let mut tasks = tokio::task::JoinSet::new();
-                for (nanos, name) in [(999_999, "own"), (1_000_000, "own"), (1_000_001, "own"), (2_500_000, "own"), (7, "own")] {
+                for (nanos, name) in
+                    [(999_999, "own"), (1_000_000, "own"), (1_000_001, "own"), (2_500_000, "own"), (7, "own")]
+                {
                     let log = Arc::clone(&log);
                     tasks.spawn(async move {
                         sleep(Duration::from_nanos(nanos)).await;

@@ -141,7 +141,8 @@ fn inverse_normal(p: f64) -> f64 {
         4.374_664_141_464_968,
         2.938_163_982_698_783,
     ];
-    const D: [f64; 4] = [7.784_695_709_041_462e-3, 3.224_671_290_700_398e-1, 2.445_134_137_142_996, 3.754_408_661_907_416];
+    const D: [f64; 4] =
+        [7.784_695_709_041_462e-3, 3.224_671_290_700_398e-1, 2.445_134_137_142_996, 3.754_408_661_907_416];
     const TAIL: f64 = 0.02425;
 
     let horner = |coefficients: &[f64], x: f64| coefficients.iter().fold(0.0, |sum, c| sum * x + c);
@@ -165,7 +166,9 @@ mod tests {
 
     #[test]
     fn the_normal_quantiles_are_those_of_the_tables() {
-        for (p, z) in [(0.5, 0.0), (0.841_344_746_068_543, 1.0), (0.975, 1.959_963_984_540_054), (0.001, -3.090_232_306_167_813)] {
+        for (p, z) in
+            [(0.5, 0.0), (0.841_344_746_068_543, 1.0), (0.975, 1.959_963_984_540_054), (0.001, -3.090_232_306_167_813)]
+        {
             let found = Draw::new(p).normal();
             assert!((found - z).abs() < 1e-12, "{p}: {found} is not {z}");
         }
@@ -191,6 +194,11 @@ mod tests {
     fn draws_are_the_same_on_every_platform_and_for_ever() {
         let key = Key::from_seed(42).named("service").with(1);
         assert_eq!(key.bits(), Key::from_seed(42).named("service").with(1).bits());
-        insta::assert_snapshot!(format!("{:?} {:?} {:?}", key.draw().value(), key.draw().normal(), key.draw().exponential()));
+        insta::assert_snapshot!(format!(
+            "{:?} {:?} {:?}",
+            key.draw().value(),
+            key.draw().normal(),
+            key.draw().exponential()
+        ));
     }
 }

@@ -1,0 +1,136 @@
+//! How an attempt or a call ended, and who said so.
+//!
+//! A code alone misleads: `UNAVAILABLE` may come from the server, from a broken connection or from a breaker that never
+//! let the call out. Codes are therefore always counted together with their origin.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A gRPC status code, written as in the specification (`DEADLINE_EXCEEDED`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(missing_docs, reason = "each is documented by the gRPC specification under its name")]
+pub enum Code {
+    Ok,
+    Cancelled,
+    Unknown,
+    InvalidArgument,
+    DeadlineExceeded,
+    NotFound,
+    AlreadyExists,
+    PermissionDenied,
+    ResourceExhausted,
+    FailedPrecondition,
+    Aborted,
+    OutOfRange,
+    Unimplemented,
+    Internal,
+    Unavailable,
+    DataLoss,
+    Unauthenticated,
+}
+
+impl Code {
+    const ALL: [(Self, &'static str); 17] = [
+        (Self::Ok, "OK"),
+        (Self::Cancelled, "CANCELLED"),
+        (Self::Unknown, "UNKNOWN"),
+        (Self::InvalidArgument, "INVALID_ARGUMENT"),
+        (Self::DeadlineExceeded, "DEADLINE_EXCEEDED"),
+        (Self::NotFound, "NOT_FOUND"),
+        (Self::AlreadyExists, "ALREADY_EXISTS"),
+        (Self::PermissionDenied, "PERMISSION_DENIED"),
+        (Self::ResourceExhausted, "RESOURCE_EXHAUSTED"),
+        (Self::FailedPrecondition, "FAILED_PRECONDITION"),
+        (Self::Aborted, "ABORTED"),
+        (Self::OutOfRange, "OUT_OF_RANGE"),
+        (Self::Unimplemented, "UNIMPLEMENTED"),
+        (Self::Internal, "INTERNAL"),
+        (Self::Unavailable, "UNAVAILABLE"),
+        (Self::DataLoss, "DATA_LOSS"),
+        (Self::Unauthenticated, "UNAUTHENTICATED"),
+    ];
+
+    /// Its name in the specification.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
+}
+
+impl From<tonic::Code> for Code {
+    fn from(code: tonic::Code) -> Self {
+        // The discriminants of `tonic::Code` are the numbers of the specification, which `ALL` follows.
+        Self::ALL[code as usize].0
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Who produced a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Origin {
+    /// The server answered with it.
+    Server,
+    /// The connection failed, or could not be made.
+    Network,
+    /// The client's own timer ran out.
+    ClientDeadline,
+    /// A circuit breaker held the call back.
+    Breaker,
+    /// A retry or hedging budget, or a throttle, held the call back.
+    Budget,
+    /// A limit on concurrency or rate, or a load shedder, refused the call.
+    Shedder,
+    /// A fallback answered in the server's stead.
+    Fallback,
+    /// The caller gave up, or the run ended.
+    Cancelled,
+    /// The client's own library could not go on.
+    Client,
+}
+
+impl Origin {
+    /// Its name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Network => "network",
+            Self::ClientDeadline => "client_deadline",
+            Self::Breaker => "breaker",
+            Self::Budget => "budget",
+            Self::Shedder => "shedder",
+            Self::Fallback => "fallback",
+            Self::Cancelled => "cancelled",
+            Self::Client => "client",
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_follow_the_numbers_of_the_specification() {
+        for number in 0..17_i32 {
+            let code = Code::from(tonic::Code::from_i32(number));
+            assert_eq!(code as i32, number);
+            assert_eq!(serde_json::to_value(code).unwrap(), code.name());
+        }
+    }
+}
