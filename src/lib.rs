@@ -10,8 +10,11 @@
 //! - [`random`]: draws keyed by what they decide.
 //! - [`clock`]: virtual time with nanosecond resolution on an unmodified tokio; real time outside a simulation.
 //! - [`record`]: the typed events of a trial: the one contract between running and judging.
+//! - `scenario`: a file becomes a checked plan, or a list of mistakes.
 
 pub mod clock;
 pub mod random;
 #[cfg(feature = "sim")]
 pub mod record;
+#[cfg(feature = "sim")]
+pub mod scenario;

@@ -1,0 +1,115 @@
+//! What a scenario means: checked, resolved, complete.
+//!
+//! A plan repeats nothing of how its file was written. Names are indices, percentages are probabilities, `every: 5s` is a
+//! list of windows, and what the file left out has its default: there is no `Option` that means "as usual". Whoever holds
+//! a plan need not check anything again.
+//!
+//! Rule: numbers in a plan are in range, indices point at something, windows lie inside the run.
+
+mod client;
+mod expectation;
+mod fault;
+mod link;
+mod server;
+mod strategy;
+
+use std::ops::Range;
+use std::time::Duration;
+
+pub use self::client::{Channels, ClientGroup, Load, Phase};
+pub use self::expectation::{Aggregate, Bound, Expectation, Op, Scope, Strategies};
+pub use self::fault::{
+    CrashHow, Direction, FaultKind, FaultPlan, Grpc, GrpcWhen, Lose, Selector, Slowdown, TimeWindow,
+};
+pub use self::link::{Bandwidth, LinkPlan, Loss};
+pub use self::server::{
+    Capacity, Concurrency, Discipline, Downstream, DownstreamStrategy, Durability, Pushback, QueuePlan, ServerGroup,
+    WhenFull,
+};
+pub use self::strategy::StrategyPlan;
+
+/// A scenario, ready to run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// What the scenario is called.
+    pub name: String,
+    /// What it teaches, in prose.
+    pub about: String,
+    /// The file it came from, as people should see it.
+    pub file: String,
+    /// How long load is offered.
+    pub duration: Duration,
+    /// How long after the end open calls may still finish.
+    pub drain: Duration,
+    /// Calls that are due before this moment are made but not judged.
+    pub warmup: Duration,
+    /// With which seeds it runs.
+    pub seeds: Seeds,
+    /// The server groups, in the order of the file. At least one.
+    pub servers: Vec<ServerGroup>,
+    /// The client groups, in the order of the file. At least one.
+    pub clients: Vec<ClientGroup>,
+    /// What is known about links; a later entry wins over an earlier one for the hosts both name. Hosts that no entry
+    /// names are connected by [`LinkPlan::default_between`].
+    pub links: Vec<LinkPlan>,
+    /// The declared faults, in the order of the file.
+    pub faults: Vec<FaultPlan>,
+    /// The strategies to compare, in the order of the file. At least one.
+    pub strategies: Vec<StrategyPlan>,
+    /// What they must achieve.
+    pub expectations: Vec<Expectation>,
+}
+
+impl Plan {
+    /// When everything ends: the duration and the time in which open calls may finish.
+    #[must_use]
+    pub fn end(&self) -> Duration {
+        self.duration + self.drain
+    }
+
+    /// How many hosts run servers, over all groups.
+    #[must_use]
+    pub fn server_count(&self) -> u32 {
+        self.servers.iter().map(|group| group.replicas).sum()
+    }
+
+    /// How many clients there are, over all groups.
+    #[must_use]
+    pub fn client_count(&self) -> u32 {
+        self.clients.iter().map(|group| group.count).sum()
+    }
+}
+
+/// The seeds a scenario runs with: a range, so that `--seeds` can widen it and `--seed` narrow it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seeds {
+    /// The first one.
+    pub first: u64,
+    /// How many. At least one.
+    pub count: u32,
+}
+
+impl Seeds {
+    /// The seeds, in order.
+    pub fn iter(self) -> impl Iterator<Item = u64> {
+        (0..u64::from(self.count)).map(move |n| self.first.wrapping_add(n))
+    }
+}
+
+/// A group of servers or of clients, by its place in the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Group {
+    /// `plan.servers[_]`.
+    Servers(usize),
+    /// `plan.clients[_]`.
+    Clients(usize),
+}
+
+/// Some members of a group: all of them (`telemetry`), one (`telemetry/1`) or a few (`telemetry/0..2`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Members {
+    /// Of which group.
+    pub group: Group,
+    /// Which of its members, counted from 0 inside the group. Never empty, never beyond the group.
+    pub range: Range<u32>,
+}
