@@ -13,8 +13,12 @@
 //! - `scenario`: a file becomes a checked plan, or a list of mistakes.
 
 pub mod clock;
+#[cfg(feature = "sim")]
+pub mod load;
 pub mod random;
 #[cfg(feature = "sim")]
 pub mod record;
 #[cfg(feature = "sim")]
 pub mod scenario;
+#[cfg(feature = "sim")]
+pub mod telemetry;

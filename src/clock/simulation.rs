@@ -52,6 +52,8 @@ struct Timeline {
     /// The one tokio timer, and the instant it is armed for.
     alarm: RefCell<Option<(Pin<Box<tokio::time::Sleep>>, Instant)>>,
     root: RefCell<Option<Waker>>,
+    /// Set while no event of ours is pending: when to give up.
+    idle_until: Cell<Option<Instant>>,
     stalled: Cell<bool>,
 }
 
@@ -180,6 +182,7 @@ impl Timeline {
             origin,
             alarm: RefCell::new(None),
             root: RefCell::new(None),
+            idle_until: Cell::new(None),
             stalled: Cell::new(false),
         }
     }
@@ -192,6 +195,9 @@ impl Timeline {
                 return;
             }
             let next = self.queue.borrow_mut().next_at();
+            if next.is_some() {
+                self.idle_until.set(None);
+            }
             match next {
                 Some(at) if at.as_nanos() / MILLISECOND_NS == now.as_nanos() / MILLISECOND_NS => self.advance_to(at),
                 Some(at) => return self.let_tokio_advance(now, at),
@@ -226,10 +232,12 @@ impl Timeline {
         self.arm(Instant::from_nanos(next.as_nanos() / MILLISECOND_NS * MILLISECOND_NS));
     }
 
-    /// Only tokio's own timers are left, if any; a far alarm tells "none" apart from "some".
+    /// Only tokio's own timers are left, if any; a far alarm tells "none" apart from "some". Whatever happens meanwhile may
+    /// schedule events or arm timers again, and then the wait begins anew.
     fn wait_for_tokio(&self, now: Instant) {
-        let idle_since = self.alarm.borrow().as_ref().map(|(_, at)| *at);
-        if idle_since.is_some_and(|at| at <= now && at >= Instant::ORIGIN + IDLE_HORIZON) {
+        let until = self.idle_until.get().unwrap_or(now + IDLE_HORIZON);
+        self.idle_until.set(Some(until));
+        if now >= until {
             self.stalled.set(true);
             if let Some(root) = self.root.borrow().as_ref() {
                 root.wake_by_ref();
@@ -237,7 +245,7 @@ impl Timeline {
             return;
         }
         self.align(now);
-        self.arm(now + IDLE_HORIZON);
+        self.arm(until);
     }
 
     /// Moves to the next whole millisecond, from which tokio can advance without overshooting.

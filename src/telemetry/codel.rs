@@ -48,7 +48,14 @@ impl CoDel {
         true
     }
 
-    fn is_standing(&mut self, now: Instant, waited: Duration, is_last: bool, target: Duration, interval: Duration) -> bool {
+    fn is_standing(
+        &mut self,
+        now: Instant,
+        waited: Duration,
+        is_last: bool,
+        target: Duration,
+        interval: Duration,
+    ) -> bool {
         if waited < target || is_last {
             self.first_above = None;
             return false;
@@ -81,9 +88,7 @@ mod tests {
     /// One request leaves each millisecond after waiting `waited`; how many are dropped in `total` ms?
     fn drops(waited: Duration, total: u32) -> usize {
         let mut codel = CoDel::default();
-        (0..total)
-            .filter(|&ms| codel.should_drop(Instant::ORIGIN + ms * MS, waited, false, 5 * MS, 100 * MS))
-            .count()
+        (0..total).filter(|&ms| codel.should_drop(Instant::ORIGIN + ms * MS, waited, false, 5 * MS, 100 * MS)).count()
     }
 
     #[test]

@@ -3,42 +3,14 @@
 //! Rule: a request holds a worker from admission until it is done or dropped, whatever happens; the guard gives it back.
 //! Waiting costs no task and no timer: a freed worker wakes the next in line.
 
+use super::codel::CoDel;
+use crate::clock::{self, Instant};
+use crate::scenario::{Capacity, Discipline, QueuePlan};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
-
-use super::codel::CoDel;
-use crate::clock::{self, Instant};
-
-/// Who is served next when a worker is free.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Discipline {
-    /// Who came first: fair, and in overload everybody waits in vain.
-    Fifo,
-    /// Who came last: in overload some are served in time.
-    Lifo,
-    /// Who came first, but who waited too long is turned away (RFC 8289 on requests).
-    CoDel {
-        /// The wait that is acceptable when it lasts.
-        target: Duration,
-        /// How long it may last.
-        interval: Duration,
-    },
-}
-
-/// What a gate admits.
-#[derive(Clone, Copy, Debug)]
-pub struct GateConfig {
-    /// How many requests are handled at once; `None` for as many as come.
-    pub workers: Option<u32>,
-    /// How many may wait; 0 for none.
-    pub queue_max: usize,
-    /// Who is next.
-    pub discipline: Discipline,
-}
 
 /// Why a request was not admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,11 +32,13 @@ pub struct Gate {
 
 #[derive(Debug)]
 struct State {
-    config: GateConfig,
+    capacity: Capacity,
+    queue: QueuePlan,
     busy: u32,
-    /// Fewer workers than configured, for a while: a fault took them.
-    workers_lost: u32,
+    /// In the order of arrival; those whose turn has come stay until their task notices.
     waiting: VecDeque<Waiting>,
+    /// How many of them still wait for their turn.
+    undecided: usize,
     next_ticket: u64,
     codel: CoDel,
 }
@@ -80,12 +54,13 @@ struct Waiting {
 impl Gate {
     /// A gate with all workers free.
     #[must_use]
-    pub fn new(config: GateConfig) -> Self {
+    pub fn new(capacity: Capacity, queue: QueuePlan) -> Self {
         let state = State {
-            config,
+            capacity,
+            queue,
             busy: 0,
-            workers_lost: 0,
             waiting: VecDeque::new(),
+            undecided: 0,
             next_ticket: 0,
             codel: CoDel::default(),
         };
@@ -100,7 +75,7 @@ impl Gate {
     /// How many wait.
     #[must_use]
     pub fn depth(&self) -> usize {
-        self.lock().waiting.iter().filter(|waiting| waiting.verdict.is_none()).count()
+        self.lock().undecided
     }
 
     /// How many workers are busy.
@@ -109,11 +84,11 @@ impl Gate {
         self.lock().busy
     }
 
-    /// Takes `count` workers away, as long as they are; those who work finish first.
-    pub fn lose_workers(&self, count: u32) {
+    /// Has another number of workers from now on; those who are busy finish first.
+    pub fn resize(&self, capacity: Capacity) {
         let woken = {
             let mut state = self.lock();
-            state.workers_lost = count;
+            state.capacity = capacity;
             state.admit_waiting()
         };
         woken.into_iter().for_each(Waker::wake);
@@ -135,7 +110,10 @@ impl Gate {
 
 impl State {
     fn has_free_worker(&self) -> bool {
-        self.config.workers.is_none_or(|workers| self.busy < workers.saturating_sub(self.workers_lost))
+        match self.capacity {
+            Capacity::Unlimited => true,
+            Capacity::Workers(workers) => self.busy < workers,
+        }
     }
 
     /// Gives free workers to those who wait, and refuses those whose turn comes too late.
@@ -147,6 +125,7 @@ impl State {
             if verdict.is_ok() {
                 self.busy += 1;
             }
+            self.undecided -= 1;
             let waiting = &mut self.waiting[next];
             waiting.verdict = Some(verdict);
             woken.extend(waiting.waker.take());
@@ -156,18 +135,21 @@ impl State {
 
     fn next_in_line(&self) -> Option<usize> {
         let undecided = |waiting: &Waiting| waiting.verdict.is_none();
-        match self.config.discipline {
+        match self.queue.discipline {
             Discipline::Fifo | Discipline::CoDel { .. } => self.waiting.iter().position(undecided),
             Discipline::Lifo => self.waiting.iter().rposition(undecided),
         }
     }
 
     fn judge(&mut self, index: usize) -> Result<(), Refused> {
-        let Discipline::CoDel { target, interval } = self.config.discipline else { return Ok(()) };
+        let Discipline::CoDel { target, interval } = self.queue.discipline else { return Ok(()) };
         let now = clock::now();
         let waited = now - self.waiting[index].since;
-        let is_last = self.waiting.iter().filter(|waiting| waiting.verdict.is_none()).count() == 1;
-        if self.codel.should_drop(now, waited, is_last, target, interval) { Err(Refused::Late) } else { Ok(()) }
+        if self.codel.should_drop(now, waited, self.undecided == 1, target, interval) {
+            Err(Refused::Late)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -186,16 +168,17 @@ impl Future for Enter {
         let this = self.get_mut();
         let mut state = this.gate.lock();
         let Some(ticket) = this.ticket else {
-            if state.has_free_worker() && state.next_in_line().is_none() {
+            if state.undecided == 0 && state.has_free_worker() {
                 state.busy += 1;
                 drop(state);
                 return Poll::Ready(Ok(Admitted { gate: this.gate.clone() }));
             }
-            if state.waiting.len() >= state.config.queue_max {
+            if state.undecided >= state.queue.limit as usize {
                 return Poll::Ready(Err(Refused::Full));
             }
             let ticket = state.next_ticket;
             state.next_ticket += 1;
+            state.undecided += 1;
             let since = clock::now();
             state.waiting.push_back(Waiting { ticket, since, waker: Some(cx.waker().clone()), verdict: None });
             this.ticket = Some(ticket);
@@ -222,8 +205,11 @@ impl Drop for Enter {
         let admitted = {
             let mut state = self.gate.lock();
             let index = state.waiting.binary_search_by_key(&ticket, |waiting| waiting.ticket);
-            let gone = index.ok().and_then(|index| state.waiting.remove(index));
-            gone.is_some_and(|waiting| waiting.verdict == Some(Ok(())))
+            let verdict = index.ok().and_then(|index| state.waiting.remove(index)).map(|waiting| waiting.verdict);
+            if verdict == Some(None) {
+                state.undecided -= 1;
+            }
+            verdict == Some(Some(Ok(())))
         };
         if admitted {
             self.gate.leave();
@@ -250,8 +236,8 @@ mod tests {
 
     use super::*;
 
-    fn gate(workers: u32, queue_max: usize, discipline: Discipline) -> Gate {
-        Gate::new(GateConfig { workers: Some(workers), queue_max, discipline })
+    fn gate(workers: u32, limit: u32, discipline: Discipline) -> Gate {
+        Gate::new(Capacity::Workers(workers), QueuePlan { limit, discipline })
     }
 
     fn poll(enter: Pin<&mut Enter>) -> Poll<Result<Admitted, Refused>> {

@@ -1,0 +1,89 @@
+//! `ReportAlert`: wait for a worker, do the work, record the alert, acknowledge it.
+
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status};
+
+use super::proto::telemetry_service_server::TelemetryService;
+use super::proto::{AlertRequest, AlertResponse};
+use super::work::{Work, is_late};
+use super::{Admitted, AlertKey, Caller, Gate, Replica};
+use crate::clock;
+use crate::record::{Code, HandlerOutcome, Kind};
+use crate::scenario::{Durability, Pushback};
+
+/// The service of one process of a replica.
+#[derive(Clone, Debug)]
+pub struct Handler {
+    replica: Arc<Replica>,
+    gate: Gate,
+}
+
+impl Handler {
+    /// A process of `replica` whose workers stand behind `gate`.
+    #[must_use]
+    pub fn new(replica: Arc<Replica>, gate: Gate) -> Self {
+        Self { replica, gate }
+    }
+
+    async fn admit(&self, caller: &Caller) -> Result<Admitted, Status> {
+        if self.replica.exceeds_share(caller) {
+            return Err(self.shed(caller, "this client has had its share"));
+        }
+        let enter = self.gate.enter();
+        let admitted = enter.await.map_err(|refused| self.shed(caller, &refused.to_string()))?;
+        if self.replica.group().deadline_aware && is_late(caller) {
+            drop(admitted);
+            return Err(Status::deadline_exceeded("the deadline passed in the queue"));
+        }
+        Ok(admitted)
+    }
+
+    fn shed(&self, caller: &Caller, why: &str) -> Status {
+        let full = self.replica.group().when_full;
+        let (server, call, attempt) = (self.replica.number(), caller.call, caller.attempt);
+        self.replica.recorder().record(Kind::Shed { server, call, attempt, code: Code::from(full.code) });
+        let mut status = Status::new(full.code, why);
+        if let Some(pushback) = full.pushback {
+            status.metadata_mut().insert("grpc-retry-pushback-ms", pushback_ms(pushback).into());
+        }
+        status
+    }
+
+    async fn work(&self, alert: AlertRequest, caller: &Caller) -> Result<AlertResponse, Status> {
+        let others = self.gate.busy().saturating_sub(1);
+        clock::sleep(self.replica.service_time(caller, others)).await;
+        for upcall in self.replica.upcalls() {
+            upcall.call(alert.clone(), *caller).await?;
+        }
+        let key = AlertKey { device_id: alert.device_id, alert_type: alert.alert_type, timestamp: alert.timestamp };
+        let position = self.replica.append(&key, caller);
+        if self.replica.group().durability == Durability::Sync {
+            clock::sleep(self.replica.disk_time(caller)).await;
+            self.replica.synced(position);
+        }
+        let tracking_id = format!("{:x}-{position:x}", self.replica.number());
+        Ok(AlertResponse { acknowledged: true, tracking_id })
+    }
+}
+
+#[tonic::async_trait]
+impl TelemetryService for Handler {
+    async fn report_alert(&self, request: Request<AlertRequest>) -> Result<Response<AlertResponse>, Status> {
+        let (metadata, _, alert) = request.into_parts();
+        let caller = Caller::of(metadata.as_ref());
+        let worker = self.admit(&caller).await?;
+        let work = Work::begin(Arc::clone(&self.replica), caller, worker, self.gate.depth());
+        let answer = self.work(alert, &caller).await;
+        work.end(if answer.is_ok() { HandlerOutcome::Acknowledged } else { HandlerOutcome::Failed });
+        answer.map(Response::new)
+    }
+}
+
+/// The value of `grpc-retry-pushback-ms` (gRFC A6): a negative one forbids retries.
+pub(super) fn pushback_ms(pushback: Pushback) -> i32 {
+    match pushback {
+        Pushback::Never => -1,
+        Pushback::After(pause) => i32::try_from(pause.as_millis()).unwrap_or(i32::MAX),
+    }
+}

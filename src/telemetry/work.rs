@@ -1,0 +1,55 @@
+//! The work on one request: begun when a worker takes it up, ended exactly once, also when it is dropped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Admitted, Caller, Replica};
+use crate::clock::{self, Instant};
+use crate::record::{HandlerOutcome, Kind};
+
+/// A worker that is busy with a request. Dropping it says that the work was dropped.
+#[derive(Debug)]
+pub(super) struct Work {
+    replica: Arc<Replica>,
+    caller: Caller,
+    began: Instant,
+    outcome: HandlerOutcome,
+    /// Freed after the end was recorded, so that the next handler starts after this one ended.
+    _worker: Admitted,
+}
+
+impl Work {
+    pub(super) fn begin(replica: Arc<Replica>, caller: Caller, worker: Admitted, depth: usize) -> Self {
+        replica.recorder().record(Kind::HandlerStarted {
+            server: replica.number(),
+            call: caller.call,
+            attempt: caller.attempt,
+            depth: u32::try_from(depth).unwrap_or(u32::MAX),
+        });
+        Self { replica, caller, began: clock::now(), outcome: HandlerOutcome::Dropped, _worker: worker }
+    }
+
+    pub(super) fn end(mut self, outcome: HandlerOutcome) {
+        self.outcome = outcome;
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        let now = clock::now();
+        let busy = now - self.began;
+        self.replica.recorder().record(Kind::HandlerEnded {
+            server: self.replica.number(),
+            call: self.caller.call,
+            attempt: self.caller.attempt,
+            busy_ns: u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX),
+            outcome: self.outcome,
+            caller_gone: self.outcome == HandlerOutcome::Dropped || now > self.caller.deadline,
+        });
+    }
+}
+
+/// Whether anybody still waits for the answer.
+pub(super) fn is_late(caller: &Caller) -> bool {
+    caller.deadline != Instant::NEVER && clock::now() - caller.deadline > Duration::ZERO
+}
