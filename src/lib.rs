@@ -11,7 +11,10 @@
 //! - [`clock`]: virtual time with nanosecond resolution on an unmodified tokio; real time outside a simulation.
 //! - [`record`]: the typed events of a trial: the one contract between running and judging.
 //! - `scenario`: a file becomes a checked plan, or a list of mistakes.
+//! - `analysis`: events become figures, statistics over seeds and verdicts.
 
+#[cfg(feature = "sim")]
+pub mod analysis;
 pub mod clock;
 #[cfg(feature = "sim")]
 pub mod load;

@@ -52,6 +52,11 @@ impl Code {
         (Self::Unauthenticated, "UNAUTHENTICATED"),
     ];
 
+    /// Every code, in the order of the specification.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().map(|(code, _)| code)
+    }
+
     /// Its name in the specification.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -98,6 +103,23 @@ pub enum Origin {
 }
 
 impl Origin {
+    const ALL: [Self; 9] = [
+        Self::Server,
+        Self::Network,
+        Self::ClientDeadline,
+        Self::Breaker,
+        Self::Budget,
+        Self::Shedder,
+        Self::Fallback,
+        Self::Cancelled,
+        Self::Client,
+    ];
+
+    /// Every origin, in the order of their numbers.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter()
+    }
+
     /// Its name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -131,6 +153,13 @@ mod tests {
             let code = Code::from(tonic::Code::from_i32(number));
             assert_eq!(code as i32, number);
             assert_eq!(serde_json::to_value(code).unwrap(), code.name());
+        }
+    }
+
+    #[test]
+    fn origins_stand_in_the_order_of_their_numbers() {
+        for (number, origin) in Origin::all().enumerate() {
+            assert_eq!((origin as usize, serde_json::to_value(origin).unwrap()), (number, origin.name().into()));
         }
     }
 }

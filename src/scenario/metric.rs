@@ -19,7 +19,7 @@ pub enum Metric {
     WorkAmplification,
     /// Server busy time spent for callers already gone / all busy time.
     WastedWork,
-    /// Mean latency of OK calls, from their scheduled arrival to their end.
+    /// Mean latency of all calls, from their scheduled arrival to their end, however they ended.
     MeanLatency,
     /// The median latency.
     P50,
