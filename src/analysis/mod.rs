@@ -2,23 +2,33 @@
 //!
 //! - [`TrialFold`] turns the event stream of one trial into [`TrialMetrics`], in one pass and bounded memory.
 //! - [`recovery_ns`] holds a trial against its control twin.
+//! - [`judge`] turns the trials of a scenario into its [`ScenarioOutcome`]: figures, comparisons, verdicts.
 //! - [`stats`] turns the figures of several seeds into means and differences with intervals.
 //!
 //! Rule: nothing here asks a trial anything; whatever is judged was written to the record.
 
 mod calls;
 mod errors;
+mod expectation;
+mod figures;
 mod latency;
+mod outcome;
 mod parts;
 mod recovery;
+mod scopes;
 mod series;
 pub mod stats;
 mod tally;
 mod trial;
+mod verdict;
 
+pub use self::expectation::Judgement;
 pub use self::latency::{CURVE, Latency};
+pub use self::outcome::{Comparison, FaultOutcome, Figure, ScenarioOutcome, StrategyOutcome, Trial, judge};
 pub use self::parts::Parts;
 pub use self::recovery::recovery_ns;
+pub use self::scopes::Scopes;
 pub use self::series::{STRETCHES, Series, Stretch, TIMELY_STRETCHES};
 pub use self::tally::PartMetrics;
 pub use self::trial::{FaultCount, FaultWindow, TrialFold, TrialMetrics};
+pub use self::verdict::{Policy, Verdict};

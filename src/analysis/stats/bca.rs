@@ -5,48 +5,56 @@
 //! BCa then corrects for bias (the resampled means' median is not the mean) and acceleration (the spread grows with the
 //! value), the latter from a jackknife.
 
+use std::collections::BTreeMap;
+
 use crate::random::{Draw, Key};
 
 /// How many resamples. Their 2.5 % quantile is known to a few percent of the interval's width; more would not show.
 const RESAMPLES: usize = 2000;
 
-/// The interval that holds the mean behind `values` with `confidence`, in (0, 1). A point for fewer than two values.
-pub(super) fn interval(values: &[f64], confidence: f64) -> (f64, f64) {
-    let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    if values.iter().all(|value| *value == values[0]) {
-        return (values[0], values[0]);
-    }
-    let means = resampled_means(values);
-    let bias = bias(&means, mean);
-    let acceleration = acceleration(values, mean);
-    let end = |share: f64| {
-        let z = bias + Draw::new(share).normal();
-        let shifted = normal_cdf(bias + z / (1.0 - acceleration * z));
-        means[Draw::new(shifted).index(RESAMPLES)]
-    };
-    let outside = (1.0 - confidence) / 2.0;
-    (end(outside), end(1.0 - outside))
+/// Resampled means, with the picks of each number of values kept: a scenario asks for hundreds of intervals over the same
+/// seeds. Sharing picks also means that two metrics of one comparison are shaken by the same hand.
+#[derive(Debug, Default)]
+pub struct Bootstrap {
+    /// For each number of values seen so far: the places that each resample picks, one resample after another.
+    picks: BTreeMap<usize, Vec<u32>>,
 }
 
-/// The means of the resamples, ascending. Equal numbers of values share their resamples, so that two metrics of one
-/// comparison are shaken by the same hand.
-fn resampled_means(values: &[f64]) -> Vec<f64> {
-    let root = Key::from_seed(0).named("bootstrap").with(values.len() as u64);
-    let resample = |number: usize| {
-        let key = root.with(number as u64);
-        let picked = (0..values.len()).map(|place| values[key.with(place as u64).draw().index(values.len())]);
-        picked.sum::<f64>() / values.len() as f64
-    };
-    let mut means: Vec<f64> = (0..RESAMPLES).map(resample).collect();
-    means.sort_unstable_by(f64::total_cmp);
-    means
+impl Bootstrap {
+    /// The interval that holds the mean behind `values` with `confidence`, in (0, 1). A point if they are all equal.
+    pub(super) fn interval(&mut self, values: &[f64], mean: f64, confidence: f64) -> (f64, f64) {
+        if values.iter().all(|value| *value == values[0]) {
+            return (values[0], values[0]);
+        }
+        let mut means = self.resampled_means(values);
+        let bias = bias(&means, mean);
+        let acceleration = acceleration(values, mean);
+        let mut end = |share: f64| {
+            let z = bias + Draw::new(share).normal();
+            let shifted = normal_cdf(bias + z / (1.0 - acceleration * z));
+            *means.select_nth_unstable_by(Draw::new(shifted).index(RESAMPLES), f64::total_cmp).1
+        };
+        let outside = (1.0 - confidence) / 2.0;
+        (end(outside), end(1.0 - outside))
+    }
+
+    fn resampled_means(&mut self, values: &[f64]) -> Vec<f64> {
+        let count = values.len();
+        let picks = self.picks.entry(count).or_insert_with(|| picks(count));
+        let mean = |resample: &[u32]| resample.iter().map(|place| values[*place as usize]).sum::<f64>() / count as f64;
+        picks.chunks_exact(count).map(mean).collect()
+    }
+}
+
+fn picks(count: usize) -> Vec<u32> {
+    let root = Key::from_seed(0).named("bootstrap").with(count as u64);
+    (0..(RESAMPLES * count) as u64).map(|place| root.with(place).draw().index(count) as u32).collect()
 }
 
 /// How far the resampled means lie to one side of the mean, as a normal deviate. Ties count half to either side.
 fn bias(means: &[f64], mean: f64) -> f64 {
-    let below = means.partition_point(|resampled| *resampled < mean);
-    let ties = means.partition_point(|resampled| *resampled <= mean) - below;
+    let below = means.iter().filter(|resampled| **resampled < mean).count();
+    let ties = means.iter().filter(|resampled| **resampled == mean).count();
     let share = (below as f64 + ties as f64 / 2.0) / RESAMPLES as f64;
     // A share of 0 or 1 would be infinitely biased; it only means that there were too few resamples to tell.
     let least = 0.5 / RESAMPLES as f64;
@@ -76,10 +84,11 @@ mod tests {
     /// How often an interval of 95 % from `seeds` draws holds the true mean.
     fn coverage(seeds: usize, true_mean: f64, draw: impl Fn(Draw) -> f64) -> f64 {
         let runs = 400;
+        let mut bootstrap = Bootstrap::default();
         let held = (0..runs).filter(|run| {
             let key = Key::from_seed(7).named("coverage").with(*run);
             let values: Vec<f64> = (0..seeds).map(|seed| draw(key.with(seed as u64).draw())).collect();
-            let (low, high) = interval(&values, 0.95);
+            let (low, high) = bootstrap.interval(&values, super::super::mean(&values).unwrap(), 0.95);
             (low..=high).contains(&true_mean)
         });
         held.count() as f64 / runs as f64
@@ -111,7 +120,7 @@ mod tests {
     fn the_interval_leans_with_the_data() {
         let values: Vec<f64> = (0..30).map(|n| Draw::new((f64::from(n) + 0.5) / 30.0).exponential()).collect();
         let mean = values.iter().sum::<f64>() / 30.0;
-        let (low, high) = interval(&values, 0.95);
+        let (low, high) = Bootstrap::default().interval(&values, mean, 0.95);
         assert!(high - mean > 1.1 * (mean - low), "{low} {mean} {high}");
     }
 

@@ -10,6 +10,8 @@ mod bca;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::bca::Bootstrap;
+
 /// The share of intervals that hold the true value.
 pub const CONFIDENCE: f64 = 0.95;
 
@@ -24,26 +26,40 @@ pub struct Estimate {
     pub high: f64,
 }
 
-/// The mean of `values` with its interval; none without values.
-///
-/// An infinite value (a trial that never recovered) makes the mean and both ends infinite: there is no telling by how much
-/// a mean would differ that does not exist.
-#[must_use]
-pub fn estimate(values: &[f64]) -> Option<Estimate> {
-    let mean = mean(values)?;
-    if !mean.is_finite() {
-        return Some(Estimate { mean, low: mean, high: mean });
+impl Estimate {
+    /// A figure that is known exactly.
+    #[must_use]
+    pub const fn point(value: f64) -> Self {
+        Self { mean: value, low: value, high: value }
     }
-    let (low, high) = bca::interval(values, CONFIDENCE);
-    Some(Estimate { mean, low, high })
+
+    /// The same estimate of the figure times -1.
+    #[must_use]
+    pub fn negated(self) -> Self {
+        Self { mean: -self.mean, low: -self.high, high: -self.low }
+    }
 }
 
-/// The mean difference `a - b` of paired values with its interval, over the pairs that have both; none without such a
-/// pair, or if one of them is infinite.
-#[must_use]
-pub fn difference(a: &[Option<f64>], b: &[Option<f64>]) -> Option<Estimate> {
-    let differences: Vec<f64> = a.iter().zip(b).filter_map(|(a, b)| Some((*a)? - (*b)?)).collect();
-    estimate(&differences).filter(|estimate| estimate.mean.is_finite())
+impl Bootstrap {
+    /// The mean of `values` with its interval; none without values.
+    ///
+    /// An infinite value (a trial that never recovered) makes the mean and both ends infinite: there is no telling how sure
+    /// a mean would be that does not exist.
+    pub fn estimate(&mut self, values: &[f64]) -> Option<Estimate> {
+        let mean = mean(values)?;
+        if !mean.is_finite() {
+            return Some(Estimate::point(mean));
+        }
+        let (low, high) = self.interval(values, mean, CONFIDENCE);
+        Some(Estimate { mean, low, high })
+    }
+
+    /// The mean difference `a - b` of paired values with its interval, over the pairs that have both; none without such a
+    /// pair, or if a mean is infinite.
+    pub fn difference(&mut self, a: &[Option<f64>], b: &[Option<f64>]) -> Option<Estimate> {
+        let differences: Vec<f64> = a.iter().zip(b).filter_map(|(a, b)| Some((*a)? - (*b)?)).collect();
+        self.estimate(&differences).filter(|estimate| estimate.mean.is_finite())
+    }
 }
 
 /// The value that a share `q` of `values` does not exceed, between two of them in proportion (type 7 of Hyndman and Fan,
@@ -83,16 +99,18 @@ mod tests {
 
     #[test]
     fn one_seed_and_no_spread_have_a_point_for_an_interval() {
+        let mut bootstrap = Bootstrap::default();
         for values in [&[3.0][..], &[3.0; 20]] {
-            assert_eq!(estimate(values), Some(Estimate { mean: 3.0, low: 3.0, high: 3.0 }));
+            assert_eq!(bootstrap.estimate(values), Some(Estimate::point(3.0)));
         }
-        assert_eq!(estimate(&[]), None);
+        assert_eq!(bootstrap.estimate(&[]), None);
     }
 
     #[test]
     fn a_trial_that_never_recovered_has_no_finite_mean() {
-        assert_eq!(estimate(&[1.0, f64::INFINITY]).unwrap().low, f64::INFINITY);
-        assert_eq!(difference(&[Some(1.0)], &[Some(f64::INFINITY)]), None);
+        let mut bootstrap = Bootstrap::default();
+        assert_eq!(bootstrap.estimate(&[1.0, f64::INFINITY]).unwrap().low, f64::INFINITY);
+        assert_eq!(bootstrap.difference(&[Some(1.0)], &[Some(f64::INFINITY)]), None);
     }
 
     /// Seeds differ by hundreds, the strategies by one: pairing finds it.
@@ -100,8 +118,9 @@ mod tests {
     fn differences_are_taken_seed_by_seed() {
         let b: Vec<_> = (0..20).map(|seed| Some(f64::from(seed) * 100.0)).collect();
         let a: Vec<_> = (0..20).map(|seed| Some(f64::from(seed) * 100.0 + 1.0 + f64::from(seed % 3) * 0.1)).collect();
-        let found = difference(&a, &b).unwrap();
+        let mut bootstrap = Bootstrap::default();
+        let found = bootstrap.difference(&a, &b).unwrap();
         assert!(found.low > 1.0 && found.high < 1.2, "{found:?}");
-        assert_eq!(difference(&[Some(1.0), None], &[None, Some(1.0)]), None);
+        assert_eq!(bootstrap.difference(&[Some(1.0), None], &[None, Some(1.0)]), None);
     }
 }

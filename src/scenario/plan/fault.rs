@@ -237,3 +237,26 @@ pub enum GrpcWhen {
     /// After the handler committed, and the response never comes: the stream is reset.
     ResponseLost,
 }
+
+impl FaultKind {
+    /// What the file calls it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Crash { .. } => "crash",
+            Self::RollingRestart { .. } => "rolling_restart",
+            Self::Pause { .. } => "pause",
+            Self::Partition { .. } => "partition",
+            Self::BlackHole { .. } => "black_hole",
+            Self::SlowLink { .. } => "slow_link",
+            Self::Loss { .. } => "loss",
+            Self::Bandwidth { .. } => "bandwidth",
+            Self::Refuse { .. } => "refuse",
+            Self::Reset { .. } => "reset",
+            Self::HalfOpen { .. } => "half_open",
+            Self::SlowServer { .. } => "slow_server",
+            Self::CapacityDrop { .. } => "capacity_drop",
+            Self::Grpc(_) => "grpc",
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Judging one expectation of one strategy.
+//!
+//! An expectation on a mean passes if the whole interval of the mean satisfies it, fails if none of it does, and is
+//! inconclusive if the bound lies inside. A comparison with another strategy is judged on the differences seed by seed. The
+//! worst seed and quantiles over seeds are taken as they are: they describe these seeds, they estimate nothing.
+
+use serde::Serialize;
+
+use super::figures::Figures;
+use super::stats::{Bootstrap, Estimate, mean, quantile};
+use super::verdict::{Policy, Verdict};
+use crate::scenario::metric::Better;
+use crate::scenario::{Aggregate, Bound, Expectation, Metric, Op};
+
+/// What came of an expectation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Judgement {
+    /// As it was written.
+    pub text: String,
+    /// Its line in the scenario file.
+    pub line: usize,
+    /// What it is about.
+    #[serde(skip)]
+    pub metric: Metric,
+    /// How the figure is compared with the bound.
+    #[serde(skip)]
+    pub op: Op,
+    /// What is to be said of it.
+    pub verdict: Verdict,
+    /// The figure, in the metric's unit; none if there was nothing to measure.
+    pub observed: Option<Estimate>,
+    /// What it had to be compared with; none if there was nothing to measure.
+    pub bound: Option<f64>,
+    /// Whether the observed figure itself satisfies the bound, however unsure it is.
+    pub holds: bool,
+    /// The seeds whose own figure does not satisfy the bound, the worst first.
+    pub failing_seeds: Vec<u64>,
+}
+
+impl Judgement {
+    /// Whether the run fails because of it.
+    #[must_use]
+    pub fn fails(&self, policy: Policy) -> bool {
+        match (self.verdict, policy) {
+            (Verdict::Pass, _) | (Verdict::Inconclusive, Policy::Pass) => false,
+            (Verdict::Fail, _) | (Verdict::Inconclusive, Policy::Fail) => true,
+            (Verdict::Inconclusive, Policy::ByFigure) => !self.holds,
+        }
+    }
+}
+
+/// Judges `expectation` of the strategy whose figures are `own`; `other` are those of the strategy it is compared with.
+pub(super) fn judge(
+    expectation: &Expectation,
+    own: &Figures,
+    other: Option<&Figures>,
+    bootstrap: &mut Bootstrap,
+) -> Judgement {
+    let values = own.values(expectation.metric, &expectation.scope);
+    let bounds = bounds(expectation, other, values.len());
+    let pairs: Vec<(u64, f64, f64)> = own
+        .seeds()
+        .zip(values.iter().zip(&bounds))
+        .filter_map(|(seed, (value, bound))| Some((seed, (*value)?, (*bound)?)))
+        .collect();
+    let mut judgement = Judgement {
+        text: expectation.text.clone(),
+        line: expectation.line,
+        metric: expectation.metric,
+        op: expectation.op,
+        verdict: Verdict::Inconclusive,
+        observed: None,
+        bound: None,
+        holds: false,
+        failing_seeds: failing_seeds(expectation.op, &pairs),
+    };
+    if pairs.is_empty() {
+        return judgement;
+    }
+    let observed: Vec<f64> = pairs.iter().map(|(_, value, _)| *value).collect();
+    let expected: Vec<f64> = pairs.iter().map(|(_, _, bound)| *bound).collect();
+    let own_figure = aggregate(expectation, &observed, bootstrap);
+    let bound = aggregate(expectation, &expected, bootstrap);
+    // The doubt that matters is that of the difference, not that of either figure.
+    let margin = match (expectation.aggregate, &expectation.bound) {
+        (Aggregate::Mean, Bound::Strategy { .. }) => {
+            let differences: Vec<f64> = pairs.iter().map(|(_, value, bound)| value - bound).collect();
+            bootstrap.estimate(&differences)
+        }
+        _ => None,
+    };
+    let (mean, low, high) = match (margin, own_figure, bound) {
+        (Some(margin), Some(_), Some(_)) if margin.mean.is_finite() => (margin.mean, margin.low, margin.high),
+        (_, Some(own), Some(bound)) => {
+            // Infinite minus infinite is nothing; equal is equal.
+            let minus = |end: f64| if end == bound.mean { 0.0 } else { end - bound.mean };
+            (minus(own.mean), minus(own.low), minus(own.high))
+        }
+        _ => return judgement,
+    };
+    judgement.observed = own_figure;
+    judgement.bound = bound.map(|bound| bound.mean);
+    judgement.holds = expectation.op.holds(mean, 0.0);
+    judgement.verdict = verdict(expectation.op, mean, low, high);
+    judgement
+}
+
+/// `0 OP` is asked of a margin and of both ends of its interval.
+fn verdict(op: Op, mean: f64, low: f64, high: f64) -> Verdict {
+    let holds = op.holds(mean, 0.0);
+    let agree = |end: f64| op.holds(end, 0.0) == holds;
+    // A figure is never exactly its bound but by being constant: an interval has nothing to add.
+    if matches!(op, Op::Equal | Op::NotEqual) || (agree(low) && agree(high)) {
+        if holds { Verdict::Pass } else { Verdict::Fail }
+    } else {
+        Verdict::Inconclusive
+    }
+}
+
+fn aggregate(expectation: &Expectation, values: &[f64], bootstrap: &mut Bootstrap) -> Option<Estimate> {
+    let higher = expectation.metric.better() == Better::Higher;
+    let point = match expectation.aggregate {
+        Aggregate::Mean if !mean(values)?.is_finite() => mean(values),
+        Aggregate::Mean => return bootstrap.estimate(values),
+        Aggregate::Worst => quantile(values, if higher { 0.0 } else { 1.0 }),
+        Aggregate::Best => quantile(values, if higher { 1.0 } else { 0.0 }),
+        Aggregate::Quantile(share) => quantile(values, share),
+    };
+    point.map(Estimate::point)
+}
+
+/// What each seed's figure is compared with.
+fn bounds(expectation: &Expectation, other: Option<&Figures>, count: usize) -> Vec<Option<f64>> {
+    match expectation.bound {
+        Bound::Value(value) => vec![Some(value); count],
+        Bound::Strategy { times, .. } => other.map_or_else(
+            || vec![None; count],
+            |other| {
+                let values = other.values(expectation.metric, &expectation.scope);
+                values.into_iter().map(|value| value.map(|value| value * times)).collect()
+            },
+        ),
+    }
+}
+
+/// Seeds whose own figure does not satisfy the bound, by how far it is off.
+fn failing_seeds(op: Op, pairs: &[(u64, f64, f64)]) -> Vec<u64> {
+    let mut failing: Vec<(f64, u64)> = pairs
+        .iter()
+        .filter(|(_, value, bound)| !op.holds(*value, *bound))
+        .map(|(seed, value, bound)| ((value - bound).abs(), *seed))
+        .collect();
+    failing.sort_by(|(far, seed), (other_far, other)| other_far.total_cmp(far).then(seed.cmp(other)));
+    failing.into_iter().map(|(_, seed)| seed).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::PartMetrics;
+    use crate::scenario::{Scope, Strategies};
+
+    /// Figures with so many OK calls out of a hundred, one entry a seed.
+    fn figures(ok: &[u64]) -> Figures {
+        let trial = |ok: &u64| PartMetrics { calls: 100, ok: *ok, span_ns: 1, ..PartMetrics::default() };
+        Figures::by_hand(ok.iter().map(trial).collect())
+    }
+
+    fn expectation(aggregate: Aggregate, op: Op, bound: Bound) -> Expectation {
+        Expectation {
+            line: 1,
+            text: String::new(),
+            strategies: Strategies::All,
+            metric: Metric::SuccessRate,
+            aggregate,
+            scope: Scope::Whole,
+            op,
+            bound,
+        }
+    }
+
+    fn check(ok: &[u64], aggregate: Aggregate, op: Op, bound: f64, verdict: Verdict, failing: &[u64]) {
+        let expectation = expectation(aggregate, op, Bound::Value(bound));
+        let judgement = judge(&expectation, &figures(ok), None, &mut Bootstrap::default());
+        assert_eq!((judgement.verdict, &*judgement.failing_seeds), (verdict, failing), "{ok:?} {expectation:?}");
+    }
+
+    #[test]
+    fn a_mean_is_judged_with_its_interval() {
+        use Verdict::{Fail, Inconclusive, Pass};
+        check(&[99, 99, 98], Aggregate::Mean, Op::AtLeast, 0.95, Pass, &[]);
+        check(&[99, 99, 98], Aggregate::Mean, Op::AtLeast, 0.999, Fail, &[3, 1, 2]);
+        check(&[90, 99, 95, 97, 93], Aggregate::Mean, Op::AtLeast, 0.95, Inconclusive, &[1, 5]);
+        check(&[100, 100], Aggregate::Mean, Op::Equal, 1.0, Pass, &[]);
+        check(&[100, 99], Aggregate::Mean, Op::Equal, 1.0, Fail, &[2]);
+        check(&[], Aggregate::Mean, Op::AtLeast, 0.5, Inconclusive, &[]);
+    }
+
+    #[test]
+    fn other_aggregates_are_taken_as_they_are() {
+        check(&[90, 100], Aggregate::Worst, Op::AtLeast, 0.95, Verdict::Fail, &[1]);
+        check(&[90, 100], Aggregate::Best, Op::AtLeast, 0.95, Verdict::Pass, &[1]);
+        check(&[90, 96, 100], Aggregate::Quantile(0.5), Op::AtLeast, 0.95, Verdict::Pass, &[1]);
+    }
+
+    /// Each seed is five points better, though the seeds differ by far more: pairing makes that certain.
+    #[test]
+    fn strategies_are_compared_seed_by_seed() {
+        let (better, worse) = (figures(&[95, 55, 75, 35]), figures(&[90, 50, 70, 30]));
+        let beats = |times| expectation(Aggregate::Mean, Op::Above, Bound::Strategy { strategy: 1, times });
+        let verdict = |own: &Figures, other: &Figures, times| {
+            judge(&beats(times), own, Some(other), &mut Bootstrap::default()).verdict
+        };
+        assert_eq!(verdict(&better, &worse, 1.0), Verdict::Pass);
+        assert_eq!(verdict(&worse, &better, 1.0), Verdict::Fail);
+        assert_eq!(verdict(&better, &worse, 2.0), Verdict::Fail);
+        // A strategy does not beat itself.
+        assert_eq!(verdict(&better, &better, 1.0), Verdict::Fail);
+    }
+
+    #[test]
+    fn the_policy_decides_what_is_inconclusive() {
+        let expectation = expectation(Aggregate::Mean, Op::AtLeast, Bound::Value(0.95));
+        let judged = |ok: &[u64]| judge(&expectation, &figures(ok), None, &mut Bootstrap::default());
+        let (below, above) = (judged(&[90, 99, 95, 97, 93]), judged(&[91, 99, 96, 97, 94]));
+        for (policy, expected) in
+            [(Policy::ByFigure, [true, false]), (Policy::Pass, [false; 2]), (Policy::Fail, [true; 2])]
+        {
+            assert_eq!([below.fails(policy), above.fails(policy)], expected, "{policy:?}");
+        }
+    }
+}
