@@ -21,6 +21,8 @@ pub mod load;
 pub mod random;
 #[cfg(feature = "sim")]
 pub mod record;
+#[cfg(feature = "resilience")]
+pub mod resilience;
 #[cfg(feature = "sim")]
 pub mod scenario;
 #[cfg(feature = "sim")]

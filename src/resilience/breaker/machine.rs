@@ -1,0 +1,208 @@
+//! The breaker as a plain state machine: no clock, no lock, no future.
+//!
+//! Two things toy breakers get wrong: a probe is reserved at admission and given back if it is cancelled, or the breaker
+//! stays half-open for ever; and a result that was sent in an earlier state says nothing about this one, so every ticket
+//! carries the generation in which it was given out.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::{BreakerConfig, BreakerWindow, Trip};
+use crate::clock::Instant;
+use crate::resilience::BreakerState;
+use crate::resilience::window::Window;
+
+/// Permission to send one attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ticket {
+    generation: u64,
+}
+
+/// A change of state.
+pub(crate) type Transition = Option<(BreakerState, BreakerState)>;
+
+#[derive(Debug)]
+pub(crate) struct Machine {
+    state: State,
+    generation: u64,
+    history: History,
+}
+
+#[derive(Debug)]
+enum State {
+    Closed,
+    Open { until: Instant },
+    HalfOpen { admitted: u32, ended: u32, failed: u32 },
+}
+
+/// What the breaker remembers while it is closed.
+#[derive(Debug)]
+enum History {
+    Row(u32),
+    /// Failed and slow, oldest first.
+    Count(VecDeque<(bool, bool)>),
+    /// Attempts, failures, slow ones.
+    Time(Window<3>),
+    Decaying {
+        at: Instant,
+        sums: [f64; 3],
+    },
+}
+
+impl Machine {
+    pub(crate) fn new(config: &BreakerConfig) -> Self {
+        let history = match config.trip {
+            Trip::Consecutive { .. } => History::Row(0),
+            Trip::FailureRate { window: BreakerWindow::Count(count), .. } => {
+                History::Count(VecDeque::with_capacity(count as usize))
+            }
+            Trip::FailureRate { window: BreakerWindow::Time(length), .. } => History::Time(Window::new(length)),
+            Trip::Ewma { .. } => History::Decaying { at: Instant::ORIGIN, sums: [0.0; 3] },
+        };
+        Self { state: State::Closed, generation: 0, history }
+    }
+
+    pub(crate) fn state(&self) -> BreakerState {
+        match self.state {
+            State::Closed => BreakerState::Closed,
+            State::Open { .. } => BreakerState::Open,
+            State::HalfOpen { .. } => BreakerState::HalfOpen,
+        }
+    }
+
+    /// Whether an attempt would be admitted now.
+    pub(crate) fn would_admit(&self, config: &BreakerConfig, now: Instant) -> bool {
+        match self.state {
+            State::Closed => true,
+            State::Open { until } => now >= until,
+            State::HalfOpen { admitted, .. } => admitted < config.probes,
+        }
+    }
+
+    /// Admits an attempt, or not.
+    pub(crate) fn admit(&mut self, config: &BreakerConfig, now: Instant) -> (Option<Ticket>, Transition) {
+        let mut transition = None;
+        if let State::Open { until } = self.state
+            && now >= until
+        {
+            transition = self.enter(State::HalfOpen { admitted: 0, ended: 0, failed: 0 });
+        }
+        let ticket = Ticket { generation: self.generation };
+        let admitted = match &mut self.state {
+            State::Closed => true,
+            State::Open { .. } => false,
+            State::HalfOpen { admitted, .. } => {
+                let free = *admitted < config.probes;
+                *admitted += u32::from(free);
+                free
+            }
+        };
+        (admitted.then_some(ticket), transition)
+    }
+
+    /// An attempt ended in a way that says something.
+    pub(crate) fn record(
+        &mut self,
+        config: &BreakerConfig,
+        now: Instant,
+        ticket: Ticket,
+        failed: bool,
+        latency: Duration,
+    ) -> Transition {
+        if ticket.generation != self.generation {
+            return None;
+        }
+        let slow = config.slow.is_some_and(|slow| latency >= slow.threshold);
+        match &mut self.state {
+            State::Open { .. } => None,
+            State::Closed => {
+                let tripped = self.history.add(config, now, failed, slow);
+                if tripped { self.enter(State::Open { until: now + config.open }) } else { None }
+            }
+            State::HalfOpen { ended, failed: failures, .. } => {
+                *ended += 1;
+                *failures += u32::from(failed || slow);
+                if *failures >= config.probe_failures_max() {
+                    return self.enter(State::Open { until: now + config.open });
+                }
+                if *ended >= config.probes {
+                    self.history.clear();
+                    return self.enter(State::Closed);
+                }
+                None
+            }
+        }
+    }
+
+    /// An attempt was given up, or ended in a way that says nothing: its probe is free again.
+    pub(crate) fn release(&mut self, ticket: Ticket) {
+        if ticket.generation == self.generation
+            && let State::HalfOpen { admitted, .. } = &mut self.state
+        {
+            *admitted -= 1;
+        }
+    }
+
+    fn enter(&mut self, state: State) -> Transition {
+        let from = self.state();
+        self.state = state;
+        self.generation += 1;
+        Some((from, self.state()))
+    }
+}
+
+impl History {
+    /// Remembers one attempt; says whether the breaker must open.
+    fn add(&mut self, config: &BreakerConfig, now: Instant, failed: bool, slow: bool) -> bool {
+        let numbers = [1.0, f64::from(u8::from(failed)), f64::from(u8::from(slow))];
+        let [calls, failures, slow_calls] = match (self, config.trip) {
+            (Self::Row(row), Trip::Consecutive { failures }) => {
+                *row = if failed { *row + 1 } else { 0 };
+                return *row >= failures;
+            }
+            (Self::Count(results), Trip::FailureRate { window: BreakerWindow::Count(count), .. }) => {
+                if results.len() == count as usize {
+                    results.pop_front();
+                }
+                results.push_back((failed, slow));
+                let count =
+                    |pick: fn(&(bool, bool)) -> bool| results.iter().filter(|result| pick(result)).count() as f64;
+                [results.len() as f64, count(|result| result.0), count(|result| result.1)]
+            }
+            (Self::Time(window), _) => {
+                for (which, number) in numbers.into_iter().enumerate() {
+                    window.add(now, which, number);
+                }
+                window.sums(now)
+            }
+            (Self::Decaying { at, sums }, Trip::Ewma { half_life, .. }) => {
+                let halves = (now - *at).as_secs_f64() / half_life.as_secs_f64();
+                let keep = libm::exp2(-halves);
+                *at = now;
+                for (sum, number) in sums.iter_mut().zip(numbers) {
+                    *sum = *sum * keep + number;
+                }
+                *sums
+            }
+            _ => unreachable!("the history is made for the trip"),
+        };
+        let (rate, min_calls) = match config.trip {
+            Trip::FailureRate { rate, min_calls, .. } | Trip::Ewma { rate, min_calls, .. } => {
+                (rate, f64::from(min_calls))
+            }
+            Trip::Consecutive { .. } => return false,
+        };
+        let reached = |count: f64, rate: f64| count >= rate * calls - 1e-9;
+        calls >= min_calls - 1e-9
+            && (reached(failures, rate) || config.slow.is_some_and(|limit| reached(slow_calls, limit.rate)))
+    }
+
+    fn clear(&mut self) {
+        match self {
+            Self::Row(row) => *row = 0,
+            Self::Count(results) => results.clear(),
+            Self::Time(window) => window.clear(),
+            Self::Decaying { sums, .. } => *sums = [0.0; 3],
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Retry budgets: how many retries a client may add to a system that is already in trouble.
+//!
+//! A cap on attempts bounds one call; it does not bound the load. When every call fails, three attempts triple the traffic
+//! exactly when the server can least afford it. A budget ties retries to something that fails with the system instead:
+//! successes, calls, or what is in flight.
+//!
+//! Rule: a budget is asked *before* the backoff and charged once per retry, whoever wins. When it deposits (a call begins, a
+//! call succeeds, an attempt fails) and in what unit (tokens, a window, concurrency) is what the kinds differ in.
+
+mod config;
+mod kinds;
+
+pub use self::config::{BudgetConfig, BudgetKind, Scope};
+
+use std::sync::Arc;
+
+use crate::clock::Instant;
+
+/// Something that says whether one more retry may start. Shared by all calls of a client or of a group.
+pub trait Budget: Send + Sync {
+    /// A call begins.
+    fn begun(&self, _now: Instant) {}
+
+    /// An attempt failed in a way that calls for a retry, or the server pushed back.
+    fn failed(&self, _now: Instant) {}
+
+    /// Asks for one retry, and charges it. Returns what [`refund`](Self::refund) gives back, or `None` if it may not start.
+    fn charge(&self, now: Instant, why: Charge) -> Option<Permit>;
+
+    /// An attempt succeeded: the first of its call, or the retry that `permit` paid for.
+    fn succeeded(&self, _now: Instant, _permit: Option<Permit>) {}
+
+    /// The retry that `permit` paid for has ended, however.
+    fn released(&self, _now: Instant, _permit: Permit) {}
+
+    /// A call has ended, however.
+    fn ended(&self, _now: Instant) {}
+}
+
+/// Why a retry is asked for: some budgets charge more for a timeout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Charge {
+    /// The attempt failed.
+    Failure,
+    /// The attempt timed out, or the connection was lost.
+    Timeout,
+    /// The attempt is only slow: a hedge.
+    Hedge,
+}
+
+/// One retry that may start, and what it cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use = "a permit pays for one retry"]
+pub struct Permit {
+    cost: f64,
+}
+
+/// The account of one call: begins it, and however it ends (a dropped future, too) gives everything back.
+#[derive(Debug)]
+pub(crate) struct Account<B: ?Sized + Budget> {
+    permit: Option<Permit>,
+    budget: Arc<B>,
+}
+
+impl<B: ?Sized + Budget> Account<B> {
+    pub(crate) fn open(budget: Arc<B>, now: Instant) -> Self {
+        budget.begun(now);
+        Self { permit: None, budget }
+    }
+
+    pub(crate) fn failed(&mut self, now: Instant) {
+        self.release(now);
+        self.budget.failed(now);
+    }
+
+    /// Whether one more attempt may start.
+    pub(crate) fn charge(&mut self, now: Instant, why: Charge) -> bool {
+        self.release(now);
+        self.permit = self.budget.charge(now, why);
+        self.permit.is_some()
+    }
+
+    pub(crate) fn succeeded(&mut self, now: Instant) {
+        self.budget.succeeded(now, self.permit);
+    }
+
+    fn release(&mut self, now: Instant) {
+        if let Some(permit) = self.permit.take() {
+            self.budget.released(now, permit);
+        }
+    }
+}
+
+impl<B: ?Sized + Budget> Drop for Account<B> {
+    fn drop(&mut self) {
+        let now = crate::clock::now();
+        self.release(now);
+        self.budget.ended(now);
+    }
+}

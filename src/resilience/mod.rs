@@ -1,0 +1,51 @@
+//! Resilience: tower layers and a gRPC channel that a client ships, and that the testbed tests as they are.
+//!
+//! Production code. It knows nothing of the simulator, only [`clock`](crate::clock) and [`random`](crate::random), so that a
+//! trial runs exactly what production runs, and `--no-default-features --features resilience` builds it alone.
+//!
+//! Layers are generic over `http::Request<tonic::body::Body>` services, and stack in a `tower::ServiceBuilder`
+//! over tonic's channel or over [`Channel`]; [`build`] stacks the same layers for a [`Strategy`] known only at run time.
+//!
+//! - outcome, failure: how a call ended, and who said so.
+//! - call, ambient, observer: what layers know of the call and of their surroundings, and whom they tell.
+//! - deadline, retry, backoff, budget, breaker: the layers; gate and watch are what they have in common.
+//! - channel: connections, and the choice among endpoints.
+//! - strategy, client: all of it as data.
+
+mod ambient;
+mod backoff;
+mod breaker;
+mod budget;
+mod call;
+mod channel;
+mod client;
+mod deadline;
+mod failure;
+mod gate;
+mod invalid;
+mod observer;
+mod outcome;
+mod retry;
+mod strategy;
+mod watch;
+mod window;
+
+pub use self::ambient::Ambient;
+pub use self::backoff::{Backoff, BackoffConfig, Schedule};
+pub use self::breaker::{Breaker, BreakerConfig, BreakerPass, BreakerWindow, SlowCalls, Trip};
+pub use self::budget::{Budget, BudgetConfig, BudgetKind, Charge, Permit, Scope};
+pub use self::call::{CallDeadline, CallId, Criticality, Idempotency};
+pub use self::channel::{
+    Balance, Channel, ChannelBody, ChannelConfig, ChannelFuture, ConnectBackoff, ConnectionState, Connector, Endpoint,
+    FailurePercentage, Keepalive, OutlierConfig, Resolver, SuccessRate, Target, Tcp, TonicChannel, Transport,
+};
+pub use self::client::{Client, build};
+pub use self::deadline::{AttemptTimeout, Bounded, BoundedBody, BoundedFuture, Deadline};
+pub use self::failure::{BoxError, Failure, origin_of};
+pub use self::gate::{Admission, Caller, Gate, GateLayer, Gated, GatedFuture, NoQueue, Pass};
+pub use self::invalid::InvalidConfig;
+pub use self::observer::{BreakerState, Event, EventKind, Observer, StopReason};
+pub use self::outcome::{Codes, Origin, Outcome, code_from_name, code_name};
+pub use self::retry::{Retry, RetryConfig, RetryFuture, RetryService, Settle, effective_attempts};
+pub use self::strategy::{LayerConfig, Strategy};
+pub use self::watch::Watch;

@@ -1,0 +1,113 @@
+//! Retries per gRFC A6.
+//!
+//! What makes retries hard is not the loop. It is to know when one may still retry: only until response headers arrive
+//! (a gRPC error without them is *Trailers-Only*: an HTTP 200 whose headers hold `grpc-status`), only while the request fits the replay
+//! buffer, only when the server has not asked to be left alone, only while the budget allows, and only before the deadline.
+//!
+//! Rule: every stop has one reason, told to the observer: it is the first thing anybody asks.
+//!
+//! Source: gRFC A6, `A6-client-retries.md`.
+
+mod config;
+mod future;
+mod policy;
+mod replay;
+
+pub use self::config::RetryConfig;
+pub use self::future::{RetryFuture, Settle};
+pub use self::policy::effective_attempts;
+use self::replay::Replay;
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::budget::Budget;
+use super::watch::Watch;
+use super::{Ambient, BoxError, InvalidConfig};
+
+/// A layer that retries.
+///
+/// ```
+/// use squall::resilience::{Retry, RetryConfig};
+/// let layer = Retry::new(RetryConfig { attempts: 4, ..RetryConfig::default() })?;
+/// # Ok::<(), squall::resilience::InvalidConfig>(())
+/// ```
+#[derive(Clone)]
+pub struct Retry {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: RetryConfig,
+    budget: Option<Arc<dyn Budget>>,
+    ambient: Ambient,
+}
+
+impl Retry {
+    /// Retries as configured.
+    ///
+    /// # Errors
+    ///
+    /// When the configuration makes no sense.
+    pub fn new(config: RetryConfig) -> Result<Self, InvalidConfig> {
+        Self::build(config, &Ambient::default(), "retry")
+    }
+
+    /// The same in given surroundings; `place` tells it from other retries that share budgets.
+    pub(crate) fn build(config: RetryConfig, ambient: &Ambient, place: &str) -> Result<Self, InvalidConfig> {
+        config.check()?;
+        let budget = config.budget.as_ref().map(|budget| budget.build(ambient, place)).transpose()?;
+        Ok(Self { shared: Arc::new(Shared { config, budget, ambient: ambient.clone() }) })
+    }
+
+    /// In these surroundings.
+    ///
+    /// # Errors
+    ///
+    /// Never, for a layer that could be made.
+    pub fn within(self, ambient: &Ambient) -> Result<Self, InvalidConfig> {
+        Self::build(self.shared.config.clone(), ambient, "retry")
+    }
+}
+
+impl<S> Layer<S> for Retry {
+    type Service = RetryService<S>;
+
+    fn layer(&self, inner: S) -> RetryService<S> {
+        RetryService { inner, shared: Arc::clone(&self.shared) }
+    }
+}
+
+/// The service of a [`Retry`].
+#[derive(Clone)]
+pub struct RetryService<S> {
+    inner: S,
+    shared: Arc<Shared>,
+}
+
+impl<S, B> Service<Request<tonic::body::Body>> for RetryService<S>
+where
+    S: Service<Request<tonic::body::Body>, Response = Response<B>, Error: Into<BoxError>> + Clone,
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    type Response = Response<Watch<B, Settle>>;
+    type Error = BoxError;
+    type Future = RetryFuture<S>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, request: Request<tonic::body::Body>) -> Self::Future {
+        // The instance that was polled ready makes the first attempt; its clone must become ready before the next call.
+        let clone = self.inner.clone();
+        let ready = std::mem::replace(&mut self.inner, clone);
+        RetryFuture::start(ready, Arc::clone(&self.shared), request)
+    }
+}

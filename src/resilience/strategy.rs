@@ -1,0 +1,67 @@
+//! A strategy as data: which layers in which order, over which channel.
+//!
+//! Order is part of a strategy: a timeout inside a retry bounds attempts, outside it bounds the call; a breaker inside sees
+//! attempts, outside it sees calls.
+
+use std::time::Duration;
+
+use super::InvalidConfig;
+use super::breaker::BreakerConfig;
+use super::channel::ChannelConfig;
+use super::invalid::ensure_positive;
+use super::retry::RetryConfig;
+
+/// How a client deals with failure.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Strategy {
+    /// The name in reports.
+    pub name: String,
+    /// The layers, outermost first, as in tower's `ServiceBuilder`.
+    pub layers: Vec<LayerConfig>,
+    /// The channel below them.
+    pub channel: ChannelConfig,
+}
+
+/// One layer of a strategy.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum LayerConfig {
+    /// Bounds everything inside it.
+    Deadline(Duration),
+    /// Bounds one attempt; belongs inside a retry.
+    AttemptTimeout(Duration),
+    /// Retries.
+    Retry(RetryConfig),
+    /// Stops asking a server that cannot answer.
+    Breaker(BreakerConfig),
+}
+
+impl Strategy {
+    /// Makes sure that everything in it makes sense.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that does not.
+    pub fn check(&self) -> Result<(), InvalidConfig> {
+        for layer in &self.layers {
+            layer.check()?;
+        }
+        self.channel.check()
+    }
+}
+
+impl LayerConfig {
+    /// Makes sure that it makes sense.
+    ///
+    /// # Errors
+    ///
+    /// When it does not.
+    pub fn check(&self) -> Result<(), InvalidConfig> {
+        match self {
+            Self::Deadline(timeout) => ensure_positive(*timeout, "deadline"),
+            Self::AttemptTimeout(timeout) => ensure_positive(*timeout, "attempt_timeout"),
+            Self::Retry(config) => config.check(),
+            Self::Breaker(config) => config.check(),
+        }
+    }
+}

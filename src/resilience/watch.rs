@@ -1,0 +1,84 @@
+//! A response body that tells how the call ended.
+//!
+//! A gRPC call is over when its trailers are read, not when its response headers arrive. A policy that judges by headers
+//! counts every call that fails after the first byte as a success. This wrapper reads the status as it passes by, and
+//! reports it to a [`Pass`] once.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::Response;
+use http_body::{Body, Frame, SizeHint};
+use tonic::Code;
+
+use super::failure::outcome_of_error;
+use super::gate::Pass;
+use super::{BoxError, Outcome};
+
+pin_project_lite::pin_project! {
+    /// A body that reports the outcome of its call.
+    #[derive(Debug)]
+    pub struct Watch<B, W> {
+        #[pin]
+        body: B,
+        watcher: Option<W>,
+    }
+}
+
+impl<B, W: Pass> Watch<B, W> {
+    /// Watches `response`, whose outcome may be known from its headers already.
+    pub(crate) fn response(response: Response<B>, watcher: W) -> Response<Self> {
+        let known = Outcome::of_headers(response.headers());
+        response.map(|body| match known {
+            Some(outcome) => {
+                watcher.ended(outcome);
+                Self { body, watcher: None }
+            }
+            None => Self { body, watcher: Some(watcher) },
+        })
+    }
+
+    /// A body nobody needs to watch.
+    pub(crate) fn unwatched(response: Response<B>) -> Response<Self> {
+        response.map(|body| Self { body, watcher: None })
+    }
+}
+
+impl<B, W> Body for Watch<B, W>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+    W: Pass,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = self.project();
+        let polled = this.body.poll_frame(cx).map_err(Into::into);
+        let outcome = match &polled {
+            Poll::Pending => None,
+            Poll::Ready(Some(Ok(frame))) => frame.trailers_ref().map(|trailers| {
+                // Trailers without a status are the server's mistake; tonic calls them UNKNOWN.
+                Outcome::of_headers(trailers).unwrap_or(Outcome::server(Code::Unknown))
+            }),
+            Poll::Ready(Some(Err(error))) => Some(outcome_of_error(&**error)),
+            Poll::Ready(None) => Some(Outcome::server(Code::Unknown)),
+        };
+        if let Some(outcome) = outcome
+            && let Some(watcher) = this.watcher.take()
+        {
+            watcher.ended(outcome);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        // A body that says so before it was polled would be thrown away, and the watcher with it.
+        self.watcher.is_none() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
