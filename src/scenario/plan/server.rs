@@ -107,6 +107,17 @@ pub enum Pushback {
     After(Duration),
 }
 
+impl Pushback {
+    /// The value of `grpc-retry-pushback-ms` (gRFC A6): a negative one forbids retries.
+    #[must_use]
+    pub fn millis(self) -> i32 {
+        match self {
+            Self::Never => -1,
+            Self::After(pause) => i32::try_from(pause.as_millis()).unwrap_or(i32::MAX),
+        }
+    }
+}
+
 /// When an alert is safe, that is, survives a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {

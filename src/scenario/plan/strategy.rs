@@ -1,5 +1,7 @@
 //! Strategies: how a client defends itself.
 
+use crate::resilience::Strategy;
+
 /// A strategy to compare.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StrategyPlan {
@@ -9,4 +11,6 @@ pub struct StrategyPlan {
     pub about: String,
     /// Its line in the file that lists it, for messages.
     pub line: usize,
+    /// Its layers and channel.
+    pub strategy: Strategy,
 }
