@@ -12,7 +12,6 @@
 //! - [`record`]: the typed events of a trial: the one contract between running and judging.
 //! - `scenario`: a file becomes a checked plan, or a list of mistakes.
 //! - `analysis`: events become figures, statistics over seeds and verdicts.
-//! - `report`: what people and programs read of a run.
 
 #[cfg(feature = "sim")]
 pub mod analysis;
@@ -22,8 +21,6 @@ pub mod load;
 pub mod random;
 #[cfg(feature = "sim")]
 pub mod record;
-#[cfg(feature = "sim")]
-pub mod report;
 #[cfg(feature = "resilience")]
 pub mod resilience;
 #[cfg(feature = "sim")]

@@ -3,9 +3,22 @@
 //! A file becomes a [`Plan`] or a list of mistakes, never something in between. It is read in two stages: *raw* types
 //! mirror the file and know where everything stands; a *plan* is what it means, and has forgotten the file.
 
+mod catalogue;
+mod check;
+mod diagnostics;
+mod discover;
+mod load;
 pub mod metric;
 mod plan;
+mod raw;
+mod schema;
 pub mod units;
+mod yaml;
 
+pub use self::catalogue::{Embedded, catalogue, catalogue_strategies};
+pub use self::diagnostics::{Diagnostics, Position};
+pub use self::discover::{ScenarioSource, discover};
+pub use self::load::{Alone, Beside, Resolver, load, parse};
 pub use self::metric::Metric;
 pub use self::plan::*;
+pub use self::schema::{schema, strategies_schema};

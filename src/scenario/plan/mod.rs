@@ -105,7 +105,7 @@ pub enum Group {
     Clients(usize),
 }
 
-/// Some members of a group: all of them (`telemetry`), one (`telemetry/1`) or a few (`telemetry/0..2`).
+/// Some members of a group: all of them (`telemetry`), one (`telemetry/1`) or a few (`telemetry/0-2`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Members {
     /// Of which group.

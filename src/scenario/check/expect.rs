@@ -1,0 +1,236 @@
+//! Expectations: `strategy: [worst|best] metric op bound [during|before|after FAULT]`.
+
+use std::time::Duration;
+
+use super::Checker;
+use crate::scenario::diagnostics::{Mistake, Span};
+use crate::scenario::metric::{Metric, Unit};
+use crate::scenario::plan::{Aggregate, Bound, Expectation, FaultPlan, Op, Scope, Strategies, StrategyPlan};
+use crate::scenario::raw;
+use crate::scenario::units;
+use crate::scenario::yaml::shorten;
+
+/// Longer operators first: `>=` begins with `>`.
+const OPS: [(&str, Op); 6] = [
+    (">=", Op::AtLeast),
+    ("<=", Op::AtMost),
+    ("==", Op::Equal),
+    ("!=", Op::NotEqual),
+    (">", Op::Above),
+    ("<", Op::Below),
+];
+const GRAMMAR: &str = "an expectation reads `success_rate >= 99.9%`, `worst p99 <= 800ms`, `amplification < 0.5 * naive` \
+                       or `success_rate >= 95% during crash-1`";
+
+/// What an expectation may refer to.
+struct Around<'a> {
+    strategies: &'a [StrategyPlan],
+    faults: &'a [FaultPlan],
+    span: Span,
+    /// What the file says there, quotes included.
+    written: &'a str,
+}
+
+impl Around<'_> {
+    /// Where a word of the expectation stands.
+    fn at(&self, word: &str) -> Span {
+        let found = self.written.find(word.trim()).filter(|_| !word.trim().is_empty());
+        found.map_or(self.span, |at| {
+            let start = self.span.start + at as u32;
+            Span { start, end: start + word.trim().len() as u32, ..self.span }
+        })
+    }
+}
+
+impl Checker<'_> {
+    pub(super) fn expectations(
+        &mut self,
+        scenario: &raw::Scenario,
+        strategies: &[StrategyPlan],
+        faults: &[FaultPlan],
+    ) -> Vec<Expectation> {
+        let mut checked: Vec<Expectation> = Vec::new();
+        for (entries, _) in scenario.expect.items() {
+            for (named, field) in &entries.0 {
+                let whose = self.whose(&named.name, named.span, strategies);
+                let Some((text, span)) = field.with_span() else { continue };
+                let written = self.sources[span.source as usize].text.get(span.start as usize..span.end as usize);
+                let around = Around { strategies, faults, span, written: written.unwrap_or_default() };
+                let Some(read) = self.expectation(text, &around) else { continue };
+                let Some(strategies) = whose else { continue };
+                let text = format!("{}: {}", named.name, text.split_whitespace().collect::<Vec<_>>().join(" "));
+                if checked.iter().any(|known| known.text == text) {
+                    self.wrong(span, "this is expected twice");
+                }
+                checked.push(Expectation { line: self.line(named.span), text, strategies, ..read });
+            }
+        }
+        checked
+    }
+
+    fn whose(&mut self, name: &str, span: Span, strategies: &[StrategyPlan]) -> Option<Strategies> {
+        if name == "all" {
+            return Some(Strategies::All);
+        }
+        let place = strategies.iter().position(|strategy| strategy.name == name);
+        if place.is_none() {
+            let mistake = Mistake::at(span, format!("no strategy of this scenario is named `{}`", shorten(name)));
+            let known = strategies.iter().map(|strategy| strategy.name.as_str()).chain(["all"]);
+            self.push(mistake.suggest(name, "strategies here", known));
+        }
+        place.map(Strategies::One)
+    }
+
+    /// Everything but whose it is and where it stands.
+    fn expectation(&mut self, text: &str, around: &Around<'_>) -> Option<Expectation> {
+        let Some((at, (symbol, op))) =
+            OPS.iter().filter_map(|it| text.find(it.0).map(|at| (at, it))).min_by_key(|it| it.0)
+        else {
+            let mistake = Mistake::at(around.span, format!("`{}` compares nothing", shorten(text)));
+            self.push(mistake.help(GRAMMAR));
+            return None;
+        };
+        let (left, right) = (&text[..at], &text[at + symbol.len()..]);
+        let words: Vec<&str> = left.split_whitespace().collect();
+        let (aggregate, metric) = match words[..] {
+            ["worst", metric] => (Aggregate::Worst, metric),
+            ["best", metric] => (Aggregate::Best, metric),
+            [metric] => (Aggregate::Mean, metric),
+            _ => {
+                let mistake = Mistake::at(around.at(left), format!("`{}` is no metric", shorten(left.trim())));
+                self.push(mistake.help(GRAMMAR));
+                return None;
+            }
+        };
+        let Ok(metric) = metric.parse::<Metric>() else {
+            let mistake = Mistake::at(around.at(metric), format!("no metric is named `{}`", shorten(metric)));
+            self.push(mistake.suggest(metric, "metrics", Metric::ALL.map(Metric::name)));
+            return None;
+        };
+        let (bound, scope) = cut_scope(right);
+        let bound = self.bound(bound.trim(), metric, around);
+        let scope = self.scope(scope, around);
+        let (strategies, line, text) = (Strategies::All, 0, String::new());
+        Some(Expectation { line, text, strategies, metric, aggregate, scope: scope?, op: *op, bound: bound? })
+    }
+
+    fn bound(&mut self, text: &str, metric: Metric, around: &Around<'_>) -> Option<Bound> {
+        if text.is_empty() {
+            self.push(Mistake::at(around.span, "nothing to compare with").help(GRAMMAR));
+            return None;
+        }
+        let (times, name) = match text.split_once('*') {
+            Some((times, name)) => {
+                (times.trim().parse::<f64>().ok().filter(|times| *times > 0.0 && times.is_finite()), name.trim())
+            }
+            None => (Some(1.0), text),
+        };
+        if let Some(strategy) = around.strategies.iter().position(|strategy| strategy.name == name) {
+            let Some(times) = times else {
+                self.push(Mistake::at(around.at(text), format!("`{}` is no factor", shorten(text))).help(GRAMMAR));
+                return None;
+            };
+            return Some(Bound::Strategy { strategy, times });
+        }
+        if name.starts_with(|c: char| c.is_ascii_alphabetic()) && name != "never" {
+            let mistake =
+                Mistake::at(around.at(name), format!("`{}` is neither a figure nor a strategy", shorten(name)));
+            let known = around.strategies.iter().map(|strategy| strategy.name.as_str());
+            self.push(mistake.suggest(name, "strategies here", known));
+            return None;
+        }
+        match value(text, metric) {
+            Ok(value) => Some(Bound::Value(value)),
+            Err(why) => {
+                let mut lines = why.lines();
+                let mut mistake = Mistake::at(around.at(text), lines.next().unwrap_or_default());
+                mistake = lines.fold(mistake, Mistake::help);
+                self.push(mistake.help(format!("`{metric}` is {}", unit(metric))));
+                None
+            }
+        }
+    }
+
+    fn scope(&mut self, text: &str, around: &Around<'_>) -> Option<Scope> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        match words[..] {
+            [] => Some(Scope::Whole),
+            ["during", id] => self.fault_named(id, around).map(Scope::During),
+            ["before", id] => self.fault_named(id, around).map(Scope::Before),
+            ["after", id] => self.fault_named(id, around).map(|fault| Scope::After(fault, Duration::ZERO)),
+            ["after", id, "+", pause] => {
+                let fault = self.fault_named(id, around);
+                let pause = self.moment(pause, around);
+                Some(Scope::After(fault?, pause?))
+            }
+            ["between", from, "and", to] => {
+                let (from, to) = (self.moment(from, around), self.moment(to, around));
+                let (from, to) = (from?, to?);
+                if from >= to || from >= self.duration {
+                    self.wrong(around.span, "no call is due in this time");
+                }
+                Some(Scope::Between(from, to))
+            }
+            _ => {
+                let mistake = Mistake::at(around.at(text), format!("`{}` says not when", shorten(text.trim())));
+                let help = "write `during crash-1`, `before crash-1`, `after crash-1`, `after crash-1 + 5s` or `between 10s and 20s`";
+                self.push(mistake.help(help));
+                None
+            }
+        }
+    }
+
+    fn fault_named(&mut self, id: &str, around: &Around<'_>) -> Option<usize> {
+        let place = around.faults.iter().position(|fault| fault.id == id);
+        if place.is_none() {
+            let mistake = Mistake::at(around.at(id), format!("no fault is named `{}`", shorten(id)));
+            self.push(mistake.suggest(id, "faults here", around.faults.iter().map(|fault| fault.id.as_str())));
+        }
+        place
+    }
+
+    fn moment(&mut self, text: &str, around: &Around<'_>) -> Option<Duration> {
+        let read = units::duration(text).map_err(|why| why.to_string());
+        read.map_err(|why| self.wrong(around.at(text), why.lines().next().unwrap_or_default())).ok()
+    }
+}
+
+/// Where the bound ends and the scope begins.
+fn cut_scope(text: &str) -> (&str, &str) {
+    let begins = ["during", "before", "after", "between"].iter().filter_map(|word| {
+        let at = text.find(&format!(" {word} ")).or_else(|| text.strip_suffix(word).map(str::len))?;
+        Some(at)
+    });
+    begins.min().map_or((text, ""), |at| text.split_at(at))
+}
+
+/// A figure in the unit of its metric.
+fn value(text: &str, metric: Metric) -> Result<f64, String> {
+    let quantity = |why: units::InvalidQuantity| why.to_string();
+    let plain = || {
+        let number = text.parse::<f64>().ok().filter(|number| *number >= 0.0 && number.is_finite());
+        number.ok_or_else(|| format!("`{}` is no figure for `{metric}`", shorten(text)))
+    };
+    match metric.unit() {
+        Unit::Share => units::percent(text).map(|share| share.value()).map_err(quantity),
+        Unit::PerSecond if text == "0/s" => Ok(0.0),
+        Unit::PerSecond => units::call_rate(text).map(units::CallRate::value).map_err(quantity),
+        Unit::Milliseconds if text == "never" => Ok(f64::INFINITY),
+        Unit::Milliseconds => units::duration(text).map(|time| time.as_secs_f64() * 1e3).map_err(quantity),
+        Unit::Ratio => plain(),
+        Unit::Count => match plain() {
+            Ok(count) if count.fract() != 0.0 => Err(format!("`{metric}` is a whole number, never `{text}`")),
+            count => count,
+        },
+    }
+}
+
+fn unit(metric: Metric) -> &'static str {
+    match metric.unit() {
+        Unit::Share => "a share, such as `99.9%`",
+        Unit::Ratio => "a ratio, such as `1.3`",
+        Unit::PerSecond => "a rate, such as `150/s`",
+        Unit::Milliseconds => "a time, such as `800ms`",
+        Unit::Count => "a whole number, such as `0`",
+    }
+}

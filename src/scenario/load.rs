@@ -1,0 +1,169 @@
+//! From a path or a text to a plan.
+
+use std::path::{Path, PathBuf};
+
+use super::Plan;
+use super::check::{Shelf, check};
+use super::diagnostics::{Diagnostics, Mistake, Source};
+use super::raw;
+use super::yaml;
+
+/// The file of shared strategies, in a scenario's folder or one above it.
+pub(super) const SHARED: &str = "strategies.yaml";
+
+/// Strategies that every scenario knows, whatever its folder.
+const PRESETS: Source0 = Source0 { name: "built-in strategies", text: include_str!("presets.yaml") };
+
+struct Source0 {
+    name: &'static str,
+    text: &'static str,
+}
+
+/// Where shared strategies come from.
+pub trait Resolver {
+    /// The files of shared strategies that a scenario sees, nearest first: what to call each, and what it says.
+    ///
+    /// # Errors
+    ///
+    /// When a file is there but cannot be read: its name and why.
+    fn shared(&self) -> Result<Vec<(String, String)>, (String, String)>;
+}
+
+/// No shared strategies.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Alone;
+
+impl Resolver for Alone {
+    fn shared(&self) -> Result<Vec<(String, String)>, (String, String)> {
+        Ok(Vec::new())
+    }
+}
+
+/// `strategies.yaml` beside a scenario and in every folder above it.
+#[derive(Clone, Debug)]
+pub struct Beside {
+    folder: PathBuf,
+}
+
+impl Beside {
+    /// What the scenario at `path` sees.
+    #[must_use]
+    pub fn of(path: &Path) -> Self {
+        Self { folder: path.parent().map_or_else(PathBuf::new, Path::to_path_buf) }
+    }
+}
+
+impl Resolver for Beside {
+    fn shared(&self) -> Result<Vec<(String, String)>, (String, String)> {
+        let absolute = std::path::absolute(&self.folder).unwrap_or_else(|_| self.folder.clone());
+        let depth = self.folder.components().count();
+        let mut found = Vec::new();
+        for (up, folder) in absolute.ancestors().enumerate() {
+            let path = folder.join(SHARED);
+            if !path.is_file() {
+                continue;
+            }
+            // What lies above the given path has no short name to show.
+            let shown = match self.folder.ancestors().nth(up) {
+                Some(given) if up < depth || given == self.folder => given.join(SHARED),
+                _ => path.clone(),
+            };
+            let name = shown.display().to_string();
+            let text = read_text(&path).map_err(|why| (name.clone(), why.message))?;
+            found.push((name, text));
+        }
+        Ok(found)
+    }
+}
+
+/// Reads and checks the scenario at `path`.
+///
+/// # Errors
+///
+/// Every mistake that the file holds, or why it could not be read.
+pub fn load(path: &Path) -> Result<Plan, Diagnostics> {
+    let name = path.display().to_string();
+    let text = read_text(path).map_err(|mistake| Diagnostics::unreadable(&name, mistake))?;
+    parse(&name, &text, &Beside::of(path))
+}
+
+/// Checks the scenario `text`, to be called `name` in messages.
+///
+/// # Errors
+///
+/// Every mistake that the text holds.
+pub fn parse(name: &str, text: &str, resolver: &dyn Resolver) -> Result<Plan, Diagnostics> {
+    let too_large = (text.len() > yaml::MAX_BYTES).then(|| size_mistake(text.len() as u64));
+    if let Some(mistake) = too_large.or_else(|| binary(text)) {
+        return Err(Diagnostics::unreadable(name, mistake));
+    }
+    let mut mistakes = Vec::new();
+    let mut sources = vec![Source { name: name.to_owned(), text: text.into() }];
+    let node = yaml::parse(text, 0, &mut mistakes);
+    let scenario = match &node {
+        Some(node) => raw::read::<raw::Scenario>(node, &mut mistakes).map(|scenario| (scenario, node.span)),
+        None => {
+            if mistakes.is_empty() {
+                mistakes.push(Mistake::whole("the file is empty").help("`squall new` writes a scenario to begin with"));
+            }
+            None
+        }
+    };
+    let Some((scenario, root)) = scenario else { return Err(Diagnostics::new(sources, mistakes)) };
+    let shelf = shelf(&scenario, resolver, &mut sources, &mut mistakes);
+    check(&scenario, root, &sources, &shelf, mistakes).map_err(|mistakes| Diagnostics::new(sources, mistakes))
+}
+
+/// Reads the shared strategies, if the scenario names any.
+fn shelf(
+    scenario: &raw::Scenario,
+    resolver: &dyn Resolver,
+    sources: &mut Vec<Source>,
+    mistakes: &mut Vec<Mistake>,
+) -> Shelf {
+    if !names_strategies(scenario) {
+        return Shelf::default();
+    }
+    let mut files = resolver.shared().unwrap_or_else(|(name, why)| {
+        mistakes.push(Mistake::whole(format!("{name}: {why}")));
+        Vec::new()
+    });
+    files.push((PRESETS.name.to_owned(), PRESETS.text.to_owned()));
+    let mut shelf = Shelf::default();
+    for (name, text) in files {
+        let place = sources.len() as u32;
+        let node = yaml::parse(&text, place, mistakes);
+        sources.push(Source { name, text: text.into() });
+        shelf.0.extend(node.and_then(|node| raw::read::<raw::Shared>(&node, mistakes)));
+    }
+    shelf
+}
+
+/// Whether a strategy is given by name anywhere.
+fn names_strategies(scenario: &raw::Scenario) -> bool {
+    let servers = scenario.servers.get().into_iter().flat_map(|all| &all.0).filter_map(|(_, server)| server.get());
+    let downstream = servers.flat_map(|server| server.calls.items()).filter_map(|(call, _)| call.strategy.get());
+    let own = scenario.strategies.items().map(|(entry, _)| entry);
+    own.chain(downstream).any(|entry| matches!(entry, raw::ScalarOr::Scalar(_)))
+}
+
+/// The text of a file, or why there is none.
+pub(super) fn read_text(path: &Path) -> Result<String, Mistake> {
+    let unreadable = |why: std::io::Error| Mistake::whole(format!("cannot be read: {why}"));
+    let size = std::fs::metadata(path).map_err(unreadable)?.len();
+    if size > yaml::MAX_BYTES as u64 {
+        return Err(size_mistake(size));
+    }
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    let text = String::from_utf8(bytes).map_err(|_| Mistake::whole("is not text: a scenario is YAML in UTF-8"))?;
+    binary(&text).map_or(Ok(text), Err)
+}
+
+fn size_mistake(size: u64) -> Mistake {
+    let mistake = Mistake::whole(format!("is {} KiB large: no scenario needs more than 1 MiB", size / 1024));
+    mistake.help("is this a scenario?")
+}
+
+fn binary(text: &str) -> Option<Mistake> {
+    text.contains('\0').then(|| Mistake::whole("is not text: it holds NUL bytes").help("a scenario is YAML in UTF-8"))
+}
