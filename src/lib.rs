@@ -12,6 +12,7 @@
 //! - [`record`]: the typed events of a trial: the one contract between running and judging.
 //! - `scenario`: a file becomes a checked plan, or a list of mistakes.
 //! - `analysis`: events become figures, statistics over seeds and verdicts.
+//! - `report`: what people and programs read of a run.
 
 #[cfg(feature = "sim")]
 pub mod analysis;
@@ -21,6 +22,8 @@ pub mod load;
 pub mod random;
 #[cfg(feature = "sim")]
 pub mod record;
+#[cfg(feature = "sim")]
+pub mod report;
 #[cfg(feature = "resilience")]
 pub mod resilience;
 #[cfg(feature = "sim")]

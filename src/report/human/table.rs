@@ -1,0 +1,169 @@
+//! The table: strategies as rows, metrics as columns, the best of each column marked.
+//!
+//! Columns are added in the order of their importance while they fit, then their intervals; they are drawn in the order in
+//! which they are read.
+
+use std::io;
+
+use super::super::units;
+use super::{Options, Paint};
+use crate::analysis::{Figure, ScenarioOutcome, StrategyOutcome};
+use crate::scenario::Metric;
+use crate::scenario::metric::Better;
+
+/// A metric's column, as it is read from left to right.
+struct Column {
+    metric: Metric,
+    title: &'static str,
+    /// In which order columns are given room.
+    rank: u8,
+}
+
+const fn column(metric: Metric, title: &'static str, rank: u8) -> Column {
+    Column { metric, title, rank }
+}
+
+const COLUMNS: [Column; 11] = [
+    column(Metric::SuccessRate, "success", 0),
+    column(Metric::Goodput, "goodput", 8),
+    column(Metric::P50, "p50", 5),
+    column(Metric::P99, "p99", 1),
+    column(Metric::P999, "p99.9", 9),
+    column(Metric::Amplification, "amplif.", 2),
+    column(Metric::WorkAmplification, "work", 10),
+    column(Metric::WastedWork, "wasted", 7),
+    column(Metric::Recovery, "recovery", 3),
+    column(Metric::LostAcknowledged, "lost", 4),
+    column(Metric::Duplicates, "dup.", 6),
+];
+
+/// Strategy names longer than this are cut.
+const NAME_MAX: usize = 24;
+const GAP: usize = 2;
+/// The room before a row.
+const INDENT: usize = 2;
+
+/// Whether a column shows intervals.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    Hidden,
+    Mean,
+    Interval,
+}
+
+/// One cell: its text, and whether it is the best of its column.
+#[derive(Clone)]
+struct Cell {
+    text: String,
+    best: bool,
+}
+
+pub(super) fn write(outcome: &ScenarioOutcome, options: Options, out: &mut dyn io::Write) -> io::Result<()> {
+    let strategies = &outcome.strategies;
+    let name_width = name_width(strategies);
+    let details = details(strategies, options.width - INDENT - name_width);
+    let columns: Vec<(&Column, Vec<Cell>, usize)> = COLUMNS
+        .iter()
+        .zip(details)
+        .filter(|(_, detail)| *detail != Detail::Hidden)
+        .map(|(column, detail)| (column, cells(strategies, column.metric, detail), width(strategies, column, detail)))
+        .collect();
+    let mut line = format!("  {:name_width$}", "strategy");
+    for (column, _, width) in &columns {
+        // The last place of a column belongs to the mark of the best.
+        line.push_str(&format!("{:>1$} ", column.title, GAP + width - 1));
+    }
+    writeln!(out, "{}", options.paint.dim(line.trim_end()))?;
+    for (row, strategy) in strategies.iter().enumerate() {
+        let mut line = format!("  {:name_width$}", cut(&strategy.name));
+        for (_, cells, width) in &columns {
+            line.push_str(&cell(&cells[row], *width, options.paint));
+        }
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+fn cell(cell: &Cell, width: usize, paint: Paint) -> String {
+    let padding = " ".repeat(GAP + width - 1 - cell.text.chars().count());
+    if cell.best {
+        format!("{padding}{}", paint.good(&format!("{}*", cell.text)))
+    } else {
+        format!("{padding}{} ", cell.text)
+    }
+}
+
+pub(super) fn name_width(strategies: &[StrategyOutcome]) -> usize {
+    let longest = strategies.iter().map(|strategy| cut(&strategy.name).chars().count()).max();
+    longest.unwrap_or_default().max("strategy".len())
+}
+
+pub(super) fn cut(name: &str) -> String {
+    if name.chars().count() <= NAME_MAX {
+        name.to_owned()
+    } else {
+        name.chars().take(NAME_MAX - 1).chain(['…']).collect()
+    }
+}
+
+/// What fits into `room`: first the figures by rank, then their intervals by rank.
+fn details(strategies: &[StrategyOutcome], room: usize) -> [Detail; COLUMNS.len()] {
+    let mut details = [Detail::Hidden; COLUMNS.len()];
+    let mut ranked: Vec<usize> = (0..COLUMNS.len()).collect();
+    ranked.sort_by_key(|place| COLUMNS[*place].rank);
+    for detail in [Detail::Mean, Detail::Interval] {
+        for place in &ranked {
+            if strategies.iter().all(|strategy| !strategy.metrics.contains_key(&COLUMNS[*place].metric)) {
+                continue;
+            }
+            let before = std::mem::replace(&mut details[*place], detail);
+            if total_width(strategies, &details) > room {
+                details[*place] = before;
+            }
+        }
+    }
+    details
+}
+
+fn total_width(strategies: &[StrategyOutcome], details: &[Detail]) -> usize {
+    let shown = COLUMNS.iter().zip(details).filter(|(_, detail)| **detail != Detail::Hidden);
+    shown.map(|(column, detail)| GAP + width(strategies, column, *detail)).sum()
+}
+
+fn width(strategies: &[StrategyOutcome], column: &Column, detail: Detail) -> usize {
+    let cells = cells(strategies, column.metric, detail);
+    let widest = cells.iter().map(|cell| cell.text.chars().count()).max().unwrap_or_default();
+    widest.max(column.title.len()) + 1
+}
+
+fn cells(strategies: &[StrategyOutcome], metric: Metric, detail: Detail) -> Vec<Cell> {
+    let text = |figure: Option<&Figure>| match (figure, detail) {
+        (None, _) => "-".to_owned(),
+        (Some(figure), Detail::Interval) => units::with_interval(metric, figure),
+        (Some(figure), _) => units::mean(metric, figure),
+    };
+    let shown: Vec<String> = strategies.iter().map(|strategy| text(strategy.metrics.get(&metric))).collect();
+    let best = best(strategies, metric).map(|best| units::figure(metric, best));
+    let is_best = |strategy: &StrategyOutcome| {
+        let mean = strategy.metrics.get(&metric).map(|figure| units::figure(metric, figure.estimate.mean));
+        mean.is_some() && mean == best
+    };
+    let cells: Vec<Cell> =
+        strategies.iter().zip(shown).map(|(strategy, text)| Cell { text, best: is_best(strategy) }).collect();
+    // If all look the same, none of them is best.
+    if cells.iter().all(|cell| cell.best) { unmarked(cells) } else { cells }
+}
+
+fn unmarked(cells: Vec<Cell>) -> Vec<Cell> {
+    cells.into_iter().map(|cell| Cell { best: false, ..cell }).collect()
+}
+
+/// The best mean of a metric. Whoever reads the same figure has tied.
+fn best(strategies: &[StrategyOutcome], metric: Metric) -> Option<f64> {
+    let means = strategies.iter().filter_map(|strategy| Some(strategy.metrics.get(&metric)?.estimate.mean));
+    match metric.better() {
+        Better::Higher => means.max_by(f64::total_cmp),
+        Better::Lower => means.min_by(f64::total_cmp).filter(|best| best.is_finite()),
+        Better::Neither => None,
+    }
+}

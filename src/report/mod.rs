@@ -1,0 +1,29 @@
+//! Reports: what people and programs read of a run.
+//!
+//! Rule: a report says what an outcome says and computes nothing of its own. It depends on the outcome and on the options it
+//! is given, never on the clock, the locale or the directory, so the same run gives the same bytes everywhere.
+
+#[cfg(feature = "cli")]
+pub mod human;
+pub mod json;
+mod reproduce;
+mod units;
+
+use crate::analysis::{Policy, ScenarioOutcome, Verdict};
+
+/// A run: the outcomes of its scenarios, in the order in which they were asked for.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// What came of each scenario.
+    pub scenarios: Vec<ScenarioOutcome>,
+    /// What becomes of inconclusive verdicts.
+    pub policy: Policy,
+}
+
+impl Run {
+    /// The worst verdict of a scenario; pass if there is none.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        self.scenarios.iter().map(|scenario| scenario.verdict(self.policy)).max().unwrap_or(Verdict::Pass)
+    }
+}

@@ -1,0 +1,39 @@
+//! The one command that shows a failure again.
+
+use crate::analysis::{Judgement, ScenarioOutcome};
+
+/// Runs the strategy with the seed that shows the failure most clearly.
+pub(super) fn expectation(scenario: &ScenarioOutcome, strategy: &str, judgement: &Judgement) -> String {
+    let seed = judgement.failing_seeds.first().or(scenario.seeds.first());
+    let seed = seed.map_or_else(String::new, |seed| format!(" --seed {seed}"));
+    format!("squall run {} --strategy {strategy}{seed}", quoted(&scenario.file))
+}
+
+/// Runs the scenario as it was run.
+pub(super) fn scenario(scenario: &ScenarioOutcome) -> String {
+    format!("squall run {}", quoted(&scenario.file))
+}
+
+/// A word that a shell takes as it is.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names_survive_the_shell() {
+        for (name, expected) in
+            [("a/b-1.yaml", "a/b-1.yaml"), ("my storm.yaml", "'my storm.yaml'"), ("a'b", r"'a'\''b'")]
+        {
+            assert_eq!(quoted(name), expected);
+        }
+    }
+}

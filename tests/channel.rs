@@ -1,0 +1,111 @@
+//! The channel over raw HTTP/2 servers that misbehave, in virtual time.
+
+mod peer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use peer::{Door, Heard, Reply, Server, call, target};
+use squall::clock::Simulation;
+use squall::random::Key;
+use squall::resilience::{Ambient, Channel, ChannelConfig, EventKind, Origin, Strategy, Transport, build, origin_of};
+use tonic::Code;
+
+fn ambient(heard: &Arc<Heard>) -> Ambient {
+    Ambient::new(Key::from_seed(1)).observed_by(heard.clone())
+}
+
+#[test]
+fn a_call_takes_one_connection_and_one_stream() {
+    for transport in [Transport::Own, Transport::Tonic] {
+        let server = Server::sequence([Reply::Ok]);
+        let heard = Arc::new(Heard::default());
+        let strategy = Strategy { channel: ChannelConfig { transport, ..Default::default() }, ..Default::default() };
+        let answers = {
+            let (server, heard) = (server.clone(), heard.clone());
+            Simulation::new().run(async move {
+                let client = build(&strategy, target(1), server, &ambient(&heard)).unwrap();
+                [call(client.clone()).await.unwrap(), call(client).await.unwrap()]
+            })
+        };
+        assert_eq!(answers.unwrap(), [b"ok", b"ok"]);
+        assert_eq!((server.connections(), server.served()), (1, 2));
+        assert_eq!(heard.count(|kind| matches!(kind, EventKind::AttemptStarted { .. })), 2);
+        assert_eq!(
+            heard.count(|kind| matches!(kind, EventKind::AttemptEnded { code: Code::Ok, committed: true, .. })),
+            2
+        );
+    }
+}
+
+/// What the application sees of every way to fail: code and origin.
+#[test]
+fn failures_have_the_codes_and_origins_of_the_specification() {
+    use h2::Reason;
+    let check = |reply: Reply, code: Code, origin: Origin| {
+        let server = Server::sequence([reply.clone()]);
+        let status = Simulation::new().run(async move {
+            let channel =
+                Channel::new(target(1), server, ChannelConfig::default(), &Ambient::new(Key::from_seed(1))).unwrap();
+            call(channel).await.unwrap_err()
+        });
+        let status = status.unwrap();
+        assert_eq!((status.code(), origin_of(&status)), (code, origin), "{reply:?}: {status}");
+    };
+    check(Reply::Status(Code::NotFound), Code::NotFound, Origin::Server);
+    check(Reply::Late(Code::DataLoss), Code::DataLoss, Origin::Server);
+    check(Reply::Disconnect, Code::Unavailable, Origin::Network);
+    check(Reply::Reset(Reason::REFUSED_STREAM), Code::Unavailable, Origin::Server);
+    check(Reply::Reset(Reason::CANCEL), Code::Cancelled, Origin::Server);
+    check(Reply::Reset(Reason::ENHANCE_YOUR_CALM), Code::ResourceExhausted, Origin::Server);
+    check(Reply::Reset(Reason::INTERNAL_ERROR), Code::Internal, Origin::Server);
+    check(Reply::LateReset(Reason::INADEQUATE_SECURITY), Code::PermissionDenied, Origin::Server);
+    check(Reply::LateReset(Reason::HTTP_1_1_REQUIRED), Code::Unknown, Origin::Server);
+}
+
+/// A refused stream was never processed: it is sent again, once, without counting as an attempt.
+#[test]
+fn refused_streams_and_goaway_are_retried_transparently_once() {
+    let refused = Server::sequence([Reply::Reset(h2::Reason::REFUSED_STREAM), Reply::Ok]);
+    let turned_away = Server::sequence([Reply::Ok]).with_door(|n| if n == 0 { Door::TurnsAway } else { Door::Open });
+    for (server, served) in [(refused, 2), (turned_away, 1)] {
+        let heard = Arc::new(Heard::default());
+        let answer = {
+            let (server, heard) = (server.clone(), heard.clone());
+            Simulation::new().run(async move {
+                let channel = Channel::new(target(1), server, ChannelConfig::default(), &ambient(&heard)).unwrap();
+                call(channel).await
+            })
+        };
+        assert_eq!(answer.unwrap().unwrap(), b"ok");
+        assert_eq!(server.served(), served);
+        assert_eq!(heard.count(|kind| matches!(kind, EventKind::TransparentRetry { .. })), 1);
+        assert_eq!(heard.count(|kind| matches!(kind, EventKind::AttemptStarted { .. })), 1);
+        assert!(!server.headers(served - 1).contains_key("grpc-previous-rpc-attempts"));
+    }
+}
+
+#[test]
+fn a_large_request_flows_through_the_windows() {
+    let server = Server::sequence([Reply::Ok]);
+    let answer = Simulation::new().run(async move {
+        let channel =
+            Channel::new(target(1), server, ChannelConfig::default(), &Ambient::new(Key::from_seed(1))).unwrap();
+        peer::request(channel, tonic::Request::new(vec![7; 3_000_000])).await
+    });
+    assert_eq!(answer.unwrap().unwrap(), b"ok");
+}
+
+/// `cargo test` must not hang: a channel that nobody holds lets go of its tasks.
+#[test]
+fn dropping_the_channel_ends_its_tasks() {
+    let server = Server::sequence([Reply::Ok]);
+    let stalled = Simulation::new().run(async move {
+        let channel =
+            Channel::new(target(1), server, ChannelConfig::default(), &Ambient::new(Key::from_seed(1))).unwrap();
+        call(channel).await.unwrap();
+        squall::clock::sleep(Duration::from_secs(1)).await;
+        std::future::pending::<()>().await;
+    });
+    assert!(stalled.is_err());
+}

@@ -1,0 +1,317 @@
+//! What tests of the layers share: a scripted gRPC server on raw HTTP/2, a connector to it, a caller, and a listener.
+#![allow(dead_code, reason = "every test file uses another part of it")]
+#![expect(
+    clippy::allow_attributes,
+    reason = "which parts are dead differs between test files, so nothing can be expected"
+)]
+
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::{Buf, BufMut, Bytes};
+use http::{HeaderMap, HeaderValue, Request, Response};
+use squall::clock;
+use squall::resilience::{Connector, Endpoint, Event, EventKind, Observer, StopReason, Target};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::{Code, Status};
+
+/// What the server does with a request.
+#[derive(Clone, Debug)]
+pub(crate) enum Reply {
+    /// One message, then OK in trailers.
+    Ok,
+    /// A status in Trailers-Only headers.
+    Status(Code),
+    /// The same, with `grpc-retry-pushback-ms`.
+    Pushback(Code, &'static str),
+    /// Headers, a message, and then a status in trailers.
+    Late(Code),
+    /// RST_STREAM.
+    Reset(h2::Reason),
+    /// Headers, and then RST_STREAM.
+    LateReset(h2::Reason),
+    /// Nothing, ever.
+    Silence,
+    /// Headers, and then nothing.
+    LateSilence,
+    /// The connection ends.
+    Disconnect,
+    /// This reply, after a while.
+    After(Duration, Box<Reply>),
+}
+
+/// A server that answers the n-th request (from 0) as a script says.
+#[derive(Clone)]
+pub(crate) struct Server {
+    script: Arc<dyn Fn(usize) -> Reply + Send + Sync>,
+    served: Arc<AtomicUsize>,
+    seen: Arc<Mutex<Vec<HeaderMap>>>,
+    /// What happens to a connection attempt, by number from 0.
+    door: Arc<dyn Fn(usize) -> Door + Send + Sync>,
+    connections: Arc<AtomicUsize>,
+    /// When connection attempts came.
+    knocks: Arc<Mutex<Vec<clock::Instant>>>,
+}
+
+/// What happens to a connection attempt.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Door {
+    Open,
+    Refused,
+    /// Accepted, and closed at once.
+    Slammed,
+    /// Nothing ever comes back.
+    BlackHole,
+    /// SETTINGS, and as soon as a request comes, GOAWAY with a last stream before it.
+    TurnsAway,
+}
+
+impl Server {
+    pub(crate) fn new(script: impl Fn(usize) -> Reply + Send + Sync + 'static) -> Self {
+        Self {
+            script: Arc::new(script),
+            served: Arc::default(),
+            seen: Arc::default(),
+            door: Arc::new(|_| Door::Open),
+            connections: Arc::default(),
+            knocks: Arc::default(),
+        }
+    }
+
+    /// Answers in this order, then repeats the last.
+    pub(crate) fn sequence(replies: impl IntoIterator<Item = Reply>) -> Self {
+        let replies: Vec<Reply> = replies.into_iter().collect();
+        Self::new(move |n| replies[n.min(replies.len() - 1)].clone())
+    }
+
+    pub(crate) fn with_door(mut self, door: impl Fn(usize) -> Door + Send + Sync + 'static) -> Self {
+        self.door = Arc::new(door);
+        self
+    }
+
+    /// How many requests it has seen.
+    pub(crate) fn served(&self) -> usize {
+        self.served.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn knocks(&self) -> Vec<clock::Instant> {
+        self.knocks.lock().unwrap().clone()
+    }
+
+    /// The headers of the n-th request.
+    pub(crate) fn headers(&self, n: usize) -> HeaderMap {
+        self.seen.lock().unwrap()[n].clone()
+    }
+
+    /// Serves one connection.
+    pub(crate) async fn serve<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, io: Io) {
+        let Ok(mut connection) = h2::server::handshake(io).await else { return };
+        while let Some(Ok((request, respond))) = connection.accept().await {
+            let n = self.served.fetch_add(1, Ordering::Relaxed);
+            self.seen.lock().unwrap().push(request.headers().clone());
+            match (self.script)(n) {
+                Reply::Disconnect => return,
+                reply => {
+                    tokio::spawn(answer(request, respond, reply));
+                }
+            }
+        }
+    }
+}
+
+async fn answer(request: Request<h2::RecvStream>, mut respond: h2::server::SendResponse<Bytes>, reply: Reply) {
+    let mut body = request.into_body();
+    while let Some(Ok(data)) = body.data().await {
+        let _ = body.flow_control().release_capacity(data.len());
+    }
+    let mut reply = reply;
+    while let Reply::After(pause, then) = reply {
+        clock::sleep(pause).await;
+        reply = *then;
+    }
+    let head = || {
+        let builder = Response::builder().header("content-type", "application/grpc");
+        builder.body(()).unwrap()
+    };
+    let message = || Bytes::from_static(&[0, 0, 0, 0, 2, b'o', b'k']);
+    let trailers = |code: Code| {
+        let mut map = HeaderMap::new();
+        map.insert("grpc-status", HeaderValue::from(code as i32));
+        map
+    };
+    match reply {
+        Reply::Ok | Reply::Late(_) => {
+            let code = if let Reply::Late(code) = reply { code } else { Code::Ok };
+            let Ok(mut stream) = respond.send_response(head(), false) else { return };
+            let _ = stream.send_data(message(), false);
+            let _ = stream.send_trailers(trailers(code));
+        }
+        Reply::Status(_) | Reply::Pushback(..) => {
+            let mut response = head();
+            if let Reply::Status(code) | Reply::Pushback(code, _) = reply {
+                response.headers_mut().extend(trailers(code));
+            }
+            if let Reply::Pushback(_, after) = reply {
+                response.headers_mut().insert("grpc-retry-pushback-ms", HeaderValue::from_static(after));
+            }
+            let _ = respond.send_response(response, true);
+        }
+        Reply::Reset(reason) => respond.send_reset(reason),
+        Reply::LateReset(reason) => {
+            let Ok(mut stream) = respond.send_response(head(), false) else { return };
+            clock::sleep(Duration::from_millis(5)).await;
+            stream.send_reset(reason);
+        }
+        Reply::Silence => std::future::pending::<()>().await,
+        Reply::LateSilence => {
+            let _stream = respond.send_response(head(), false);
+            std::future::pending::<()>().await;
+        }
+        Reply::Disconnect | Reply::After(..) => unreachable!("handled before"),
+    }
+}
+
+/// Frames by hand: h2's server never disowns a stream it has accepted.
+async fn turn_away(mut io: DuplexStream) {
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const GOAWAY: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let _ = io.write_all(&SETTINGS).await;
+    clock::sleep(Duration::from_millis(10)).await;
+    let _ = io.write_all(&GOAWAY).await;
+    let mut rest = Vec::new();
+    let _ = io.read_to_end(&mut rest).await;
+}
+
+/// Every endpoint leads to the server, 1 ms away.
+impl Connector for Server {
+    type Io = DuplexStream;
+
+    async fn connect(&self, _: &Endpoint) -> io::Result<DuplexStream> {
+        let n = self.connections.fetch_add(1, Ordering::Relaxed);
+        self.knocks.lock().unwrap().push(clock::now());
+        clock::sleep(Duration::from_millis(1)).await;
+        let (client, server) = tokio::io::duplex(1 << 20);
+        match (self.door)(n) {
+            Door::Open => {
+                tokio::spawn(self.clone().serve(server));
+            }
+            Door::Refused => return Err(io::ErrorKind::ConnectionRefused.into()),
+            Door::Slammed => drop(server),
+            Door::BlackHole => std::future::pending().await,
+            Door::TurnsAway => {
+                tokio::spawn(turn_away(server));
+            }
+        }
+        Ok(client)
+    }
+}
+
+/// Messages are bytes: no protobuf needed.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Raw;
+
+impl Codec for Raw {
+    type Encode = Vec<u8>;
+    type Decode = Vec<u8>;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for Raw {
+    type Item = Vec<u8>;
+    type Error = Status;
+
+    fn encode(&mut self, item: Vec<u8>, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        buffer.put_slice(&item);
+        Ok(())
+    }
+}
+
+impl Decoder for Raw {
+    type Item = Vec<u8>;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
+        Ok(Some(buffer.copy_to_bytes(buffer.remaining()).to_vec()))
+    }
+}
+
+/// One unary call, as generated code makes it.
+pub(crate) async fn call<S, B>(service: S) -> Result<Vec<u8>, Status>
+where
+    S: tower::Service<Request<tonic::body::Body>, Response = Response<B>>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    request(service, tonic::Request::new(b"alert".to_vec())).await
+}
+
+/// The same, with a request of one's own.
+pub(crate) async fn request<S, B>(service: S, request: tonic::Request<Vec<u8>>) -> Result<Vec<u8>, Status>
+where
+    S: tower::Service<Request<tonic::body::Body>, Response = Response<B>>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut grpc = tonic::client::Grpc::new(service);
+    grpc.ready().await.map_err(|error| Status::from_error(error.into()))?;
+    let path = http::uri::PathAndQuery::from_static("/test.Echo/Say");
+    grpc.unary(request, path, Raw).await.map(tonic::Response::into_inner)
+}
+
+/// Three endpoints, all the same server.
+pub(crate) fn target(endpoints: usize) -> Target {
+    let names: Vec<String> = (0..endpoints).map(|n| format!("server-{n}:1")).collect();
+    Target::fixed("test", names.iter().map(String::as_str))
+}
+
+/// Remembers every event.
+#[derive(Default)]
+pub(crate) struct Heard(Mutex<Vec<Event>>);
+
+impl Observer for Heard {
+    fn on(&self, event: &Event) {
+        self.0.lock().unwrap().push(event.clone());
+    }
+}
+
+impl Heard {
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.0.lock().unwrap().clone()
+    }
+
+    pub(crate) fn count(&self, pick: impl Fn(&EventKind) -> bool) -> usize {
+        self.events().iter().filter(|event| pick(&event.kind)).count()
+    }
+
+    /// Why calls were not retried.
+    pub(crate) fn stops(&self) -> Vec<StopReason> {
+        let stop =
+            |event: Event| if let EventKind::RetryStopped { reason, .. } = event.kind { Some(reason) } else { None };
+        self.events().into_iter().filter_map(stop).collect()
+    }
+
+    /// The pauses before retries.
+    pub(crate) fn pauses(&self) -> Vec<Duration> {
+        let pause =
+            |event: Event| if let EventKind::RetryScheduled { after, .. } = event.kind { Some(after) } else { None };
+        self.events().into_iter().filter_map(pause).collect()
+    }
+}
