@@ -9,6 +9,7 @@
 //!
 //! - [`random`]: draws keyed by what they decide.
 //! - [`clock`]: virtual time with nanosecond resolution on an unmodified tokio; real time outside a simulation.
+//! - `net`: hosts, links and Linux's TCP, under real HTTP/2 and gRPC.
 //! - [`record`]: the typed events of a trial: the one contract between running and judging.
 //! - `scenario`: a file becomes a checked plan, or a list of mistakes.
 //! - `analysis`: events become figures, statistics over seeds and verdicts.
@@ -19,6 +20,8 @@ pub mod analysis;
 pub mod clock;
 #[cfg(feature = "sim")]
 pub mod load;
+#[cfg(feature = "sim")]
+pub mod net;
 pub mod random;
 #[cfg(feature = "sim")]
 pub mod record;

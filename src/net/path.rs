@@ -1,0 +1,260 @@
+//! One direction between two hosts: what happens to a packet on its way.
+//!
+//! Rule: every draw is keyed by the connection, the direction and the number of the packet, never taken from a shared
+//! stream. What is shared is what real links share: the queue in front of a limited bandwidth.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use super::impairment::Overlay;
+use super::loss::LossState;
+use super::{ByteRate, ImpairmentId, LinkConfig, QueueLimit, Reorder};
+use crate::clock::Instant;
+use crate::random::{Key, Probability};
+
+/// The link from one host to another, with the faults laid over it.
+#[derive(Debug)]
+pub(super) struct Path {
+    /// Neither loses nor shapes anything: a burst may travel as one. Kept beside the state to be read without the lock.
+    plain: AtomicBool,
+    state: Mutex<PathState>,
+}
+
+#[derive(Debug)]
+struct PathState {
+    link: Arc<LinkConfig>,
+    overlays: Vec<Arc<Overlay>>,
+    /// When the last packet queued so far will have left.
+    busy_until: Instant,
+    queued: QueuedPackets,
+}
+
+/// When each packet that waits will have left: only kept for queues that are limited in packets.
+#[derive(Debug, Default)]
+struct QueuedPackets(std::collections::VecDeque<Instant>);
+
+/// What one direction of one connection remembers of its packets.
+#[derive(Debug)]
+pub(super) struct Lane {
+    key: Key,
+    packets: u64,
+    last_arrival: Instant,
+    jitter: Option<f64>,
+    loss: LossState,
+    /// By fault, in the order in which they were met.
+    overlay_loss: Vec<(ImpairmentId, LossState)>,
+}
+
+/// When a packet arrives, if it does; and its copy, if it was doubled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Transit {
+    pub(super) arrival: Option<Instant>,
+    pub(super) copy: Option<Instant>,
+}
+
+impl Lane {
+    pub(super) fn new(key: Key) -> Self {
+        Self {
+            key,
+            packets: 0,
+            last_arrival: Instant::ORIGIN,
+            jitter: None,
+            loss: LossState::default(),
+            overlay_loss: Vec::new(),
+        }
+    }
+
+    fn overlay_loss(&mut self, id: ImpairmentId) -> &mut LossState {
+        let at = self.overlay_loss.iter().position(|(known, _)| *known == id).unwrap_or_else(|| {
+            self.overlay_loss.push((id, LossState::default()));
+            self.overlay_loss.len() - 1
+        });
+        &mut self.overlay_loss[at].1
+    }
+
+    /// The latency of this packet: correlated with the packet before by a Gaussian copula, so that the marginal
+    /// distribution stays what was asked for.
+    fn latency(&mut self, link: &LinkConfig, packet: Key) -> Duration {
+        if let Some(constant) = link.latency.as_constant() {
+            return constant;
+        }
+        let draw = packet.named("latency").draw();
+        if link.jitter_correlation == 0.0 {
+            return link.latency.sample(draw);
+        }
+        let rho = link.jitter_correlation;
+        let fresh = draw.normal();
+        let z = self.jitter.map_or(fresh, |last| rho * last + libm::sqrt(1.0 - rho * rho) * fresh);
+        self.jitter = Some(z);
+        link.latency.sample(crate::random::Draw::new(0.5 * libm::erfc(-z / std::f64::consts::SQRT_2)))
+    }
+}
+
+impl Path {
+    pub(super) fn new(link: Arc<LinkConfig>, overlays: Vec<Arc<Overlay>>) -> Self {
+        let state = PathState { link, overlays, busy_until: Instant::ORIGIN, queued: QueuedPackets::default() };
+        Self { plain: AtomicBool::new(state.is_plain()), state: Mutex::new(state) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, PathState> {
+        self.state.lock().expect("a path is never locked across a panic")
+    }
+
+    fn change(&self, change: impl FnOnce(&mut PathState)) {
+        let mut state = self.lock();
+        change(&mut state);
+        self.plain.store(state.is_plain(), Ordering::Relaxed);
+    }
+
+    pub(super) fn set_link(&self, link: Arc<LinkConfig>) {
+        self.change(|state| state.link = link);
+    }
+
+    pub(super) fn add(&self, overlay: Arc<Overlay>) {
+        self.change(|state| state.overlays.push(overlay));
+    }
+
+    pub(super) fn remove(&self, id: ImpairmentId) {
+        self.change(|state| state.overlays.retain(|overlay| overlay.id != id));
+    }
+
+    pub(super) fn is_plain(&self) -> bool {
+        self.plain.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn nat_idle(&self) -> Option<Duration> {
+        self.lock().link.nat_idle
+    }
+
+    /// Sends a packet of `size` bytes, headers included.
+    pub(super) fn transmit(&self, now: Instant, size: u64, lane: &mut Lane) -> Transit {
+        let packet = lane.key.with(lane.packets);
+        lane.packets += 1;
+        let mut state = self.lock();
+        if !state.survives(lane, packet) {
+            return Transit::default();
+        }
+        let Some(departure) = state.depart(now, size) else { return Transit::default() };
+        let (delay, held) = state.delay(lane, packet);
+        let doubled = state.is_doubled(packet);
+        drop(state);
+
+        let mut arrival = departure + delay;
+        match held {
+            // Held back alone: those behind it pass.
+            Some(hold) => arrival += hold,
+            None => {
+                arrival = arrival.max(lane.last_arrival);
+                lane.last_arrival = arrival;
+            }
+        }
+        Transit { arrival: Some(arrival), copy: doubled.then_some(arrival) }
+    }
+}
+
+impl PathState {
+    fn is_plain(&self) -> bool {
+        let link = &self.link;
+        self.overlays.is_empty()
+            && link.loss.mean() == 0.0
+            && link.bandwidth.is_none()
+            && link.duplicate == Probability::NEVER
+            && link.reorder.is_none()
+    }
+
+    /// Whether neither the link nor a fault loses the packet. Every fault is asked, so that its counts do not depend on
+    /// the order in which faults were added.
+    fn survives(&self, lane: &mut Lane, packet: Key) -> bool {
+        let draw = |name: &'static str| move || packet.named(name).draw();
+        let mut lost = lane.loss.next(&self.link.loss, draw("state"), draw("loss"));
+        for overlay in &self.overlays {
+            overlay.counter.matched();
+            let key = packet.with(overlay.id.0 as u64);
+            let hit = overlay.what.drop_all
+                || lane.overlay_loss(overlay.id).next(
+                    &overlay.what.loss,
+                    || key.named("state").draw(),
+                    || key.named("loss").draw(),
+                );
+            if hit {
+                overlay.counter.fired();
+            }
+            lost |= hit;
+        }
+        !lost
+    }
+
+    /// When the packet has left the queue, or `None` when the queue is full.
+    fn depart(&mut self, now: Instant, size: u64) -> Option<Instant> {
+        let own = self.link.bandwidth.map(|rate| (rate, self.link.queue, None));
+        let limits = self.overlays.iter().filter_map(|o| o.what.bandwidth.map(|rate| (rate, o.what.queue, Some(o))));
+        let slowest = own.into_iter().chain(limits).min_by(|a, b| a.0.value().total_cmp(&b.0.value()));
+        let Some((rate, limit, overlay)) = slowest else { return Some(now) };
+        let room = match limit {
+            QueueLimit::Bytes(most) => backlog_bytes(rate, self.busy_until.saturating_since(now)) + size <= most,
+            QueueLimit::Packets(most) => self.queued.waiting(now) < most,
+        };
+        // A fault fires when it slows a packet down or loses it, not by being there.
+        if let Some(overlay) = overlay {
+            overlay.counter.fired();
+        }
+        if !room {
+            return None;
+        }
+        self.busy_until = self.busy_until.max(now) + rate.time_for(size);
+        if let QueueLimit::Packets(_) = limit {
+            self.queued.0.push_back(self.busy_until);
+        }
+        Some(self.busy_until)
+    }
+
+    /// How long the packet travels, and for how long it is held back beyond that.
+    fn delay(&self, lane: &mut Lane, packet: Key) -> (Duration, Option<Duration>) {
+        let mut delay = lane.latency(&self.link, packet);
+        let mut held = self.link.reorder.as_ref().and_then(|reorder| held_back(reorder, packet));
+        for overlay in &self.overlays {
+            let key = packet.with(overlay.id.0 as u64);
+            if let Some(add) = &overlay.what.add_latency {
+                let add = add.sample(key.named("latency").draw());
+                delay += add;
+                if !add.is_zero() {
+                    overlay.counter.fired();
+                }
+            }
+            if let Some(hold) = overlay.what.reorder.as_ref().and_then(|reorder| held_back(reorder, key)) {
+                overlay.counter.fired();
+                held = Some(held.unwrap_or_default() + hold);
+            }
+        }
+        (delay, held)
+    }
+
+    fn is_doubled(&self, packet: Key) -> bool {
+        let mut doubled = self.link.duplicate.hits(packet.named("duplicate").draw());
+        for overlay in &self.overlays {
+            if overlay.what.duplicate.hits(packet.with(overlay.id.0 as u64).named("duplicate").draw()) {
+                overlay.counter.fired();
+                doubled = true;
+            }
+        }
+        doubled
+    }
+}
+
+impl QueuedPackets {
+    fn waiting(&mut self, now: Instant) -> u64 {
+        while self.0.front().is_some_and(|leaves| *leaves <= now) {
+            self.0.pop_front();
+        }
+        self.0.len() as u64
+    }
+}
+
+fn held_back(reorder: &Reorder, packet: Key) -> Option<Duration> {
+    reorder.rate.hits(packet.named("reorder").draw()).then(|| reorder.hold.sample(packet.named("hold").draw()))
+}
+
+fn backlog_bytes(rate: ByteRate, backlog: Duration) -> u64 {
+    (backlog.as_secs_f64() * rate.value()) as u64
+}

@@ -1,0 +1,47 @@
+//! Those who are told what happens, shared by all connections.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::ConnectionId;
+use super::observer::{ConnectionEvent, Observer, Packet};
+use crate::clock::Instant;
+
+#[derive(Default)]
+pub(super) struct Watchers {
+    want_packets: AtomicBool,
+    observers: Mutex<Vec<Arc<dyn Observer>>>,
+}
+
+impl Watchers {
+    pub(super) fn add(&self, observer: Arc<dyn Observer>) {
+        if observer.wants_packets() {
+            self.want_packets.store(true, Ordering::Relaxed);
+        }
+        self.observers.lock().expect("never locked across a panic").push(observer);
+    }
+
+    pub(super) fn want_packets(&self) -> bool {
+        self.want_packets.load(Ordering::Relaxed)
+    }
+
+    fn each(&self, tell: impl Fn(&dyn Observer)) {
+        // Cloned, so that no lock is held while others are called.
+        let observers = self.observers.lock().expect("never locked across a panic").clone();
+        for observer in &observers {
+            tell(observer.as_ref());
+        }
+    }
+
+    pub(super) fn connection(&self, at: Instant, id: ConnectionId, event: &ConnectionEvent) {
+        self.each(|observer| observer.connection(at, id, event));
+    }
+
+    pub(super) fn packet(&self, packet: &Packet) {
+        self.each(|observer| {
+            if observer.wants_packets() {
+                observer.packet(packet);
+            }
+        });
+    }
+}
