@@ -14,7 +14,12 @@ use tower_service::Service;
 use super::breaker::Breaker;
 use super::channel::{Channel, Connector, Target, TonicChannel, Transport};
 use super::deadline::{AttemptTimeout, Deadline};
+use super::fallback::Fallback;
+use super::hedge::Hedge;
+use super::limit::Limit;
+use super::rate_limit::RateLimit;
 use super::retry::Retry;
+use super::throttle::Throttle;
 use super::{Ambient, BoxError, InvalidConfig, LayerConfig, Strategy};
 
 type Stack = BoxCloneSyncService<Request<tonic::body::Body>, Response<tonic::body::Body>, BoxError>;
@@ -85,6 +90,15 @@ fn apply(layer: &LayerConfig, stack: Stack, ambient: &Ambient, place: &str) -> R
         LayerConfig::Breaker(config) => {
             boxed(Breaker::build(config.clone(), ambient, place)?.layer(ambient).layer(stack))
         }
+        LayerConfig::Hedge(config) => boxed(Hedge::build(config.clone(), ambient, place)?.layer(stack)),
+        LayerConfig::Limit(config) => boxed(Limit::build(config.clone(), ambient, place)?.layer(ambient).layer(stack)),
+        LayerConfig::Throttle(config) => {
+            boxed(Throttle::build(config.clone(), ambient, place)?.layer(ambient).layer(stack))
+        }
+        LayerConfig::RateLimit(config) => {
+            boxed(RateLimit::build(config.clone(), ambient, place)?.layer(ambient).layer(stack))
+        }
+        LayerConfig::Fallback(config) => boxed(Fallback::new(config)?.within(ambient).layer(stack)),
     })
 }
 

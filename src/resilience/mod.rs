@@ -8,7 +8,7 @@
 //!
 //! - outcome, failure: how a call ended, and who said so.
 //! - call, ambient, observer: what layers know of the call and of their surroundings, and whom they tell.
-//! - deadline, retry, backoff, budget, breaker: the layers; gate and watch are what they have in common.
+//! - deadline, retry, backoff, budget, breaker, hedge, limit, throttle, rate_limit, fallback: the layers; gate and watch are what they have in common.
 //! - channel: connections, and the choice among endpoints.
 //! - strategy, client: all of it as data.
 
@@ -21,12 +21,17 @@ mod channel;
 mod client;
 mod deadline;
 mod failure;
+mod fallback;
 mod gate;
+mod hedge;
 mod invalid;
+mod limit;
 mod observer;
 mod outcome;
+mod rate_limit;
 mod retry;
 mod strategy;
+mod throttle;
 mod watch;
 mod window;
 
@@ -42,10 +47,15 @@ pub use self::channel::{
 pub use self::client::{Client, build};
 pub use self::deadline::{AttemptTimeout, Bounded, BoundedBody, BoundedFuture, Deadline};
 pub use self::failure::{BoxError, Failure, origin_of};
+pub use self::fallback::{Fallback, FallbackBody, FallbackConfig, FallbackFuture, FallbackService};
 pub use self::gate::{Admission, Caller, Gate, GateLayer, Gated, GatedFuture, NoQueue, Pass};
+pub use self::hedge::{Hedge, HedgeConfig, HedgeDelay, HedgeFuture, HedgeService};
 pub use self::invalid::InvalidConfig;
+pub use self::limit::{Discipline, Limit, LimitAlgorithm, LimitConfig, LimitPass, LimitQueue, Side};
 pub use self::observer::{BreakerState, Event, EventKind, Observer, StopReason};
 pub use self::outcome::{Codes, Origin, Outcome, code_from_name, code_name};
+pub use self::rate_limit::{RateLimit, RateLimitConfig, RatePass, RateQueue};
 pub use self::retry::{Retry, RetryConfig, RetryFuture, RetryService, Settle, effective_attempts};
 pub use self::strategy::{LayerConfig, Strategy};
+pub use self::throttle::{Throttle, ThrottleConfig, ThrottlePass, ThrottleRule};
 pub use self::watch::Watch;

@@ -8,8 +8,13 @@ use std::time::Duration;
 use super::InvalidConfig;
 use super::breaker::BreakerConfig;
 use super::channel::ChannelConfig;
+use super::fallback::FallbackConfig;
+use super::hedge::HedgeConfig;
 use super::invalid::ensure_positive;
+use super::limit::LimitConfig;
+use super::rate_limit::RateLimitConfig;
 use super::retry::RetryConfig;
+use super::throttle::ThrottleConfig;
 
 /// How a client deals with failure.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,6 +39,16 @@ pub enum LayerConfig {
     Retry(RetryConfig),
     /// Stops asking a server that cannot answer.
     Breaker(BreakerConfig),
+    /// Starts a second attempt while the first is slow.
+    Hedge(HedgeConfig),
+    /// Bounds how many calls are under way at once.
+    Limit(LimitConfig),
+    /// Turns calls away once the server rejects most of them.
+    Throttle(ThrottleConfig),
+    /// Bounds how many calls are made a second.
+    RateLimit(RateLimitConfig),
+    /// Answers in place of failures.
+    Fallback(FallbackConfig),
 }
 
 impl Strategy {
@@ -62,6 +77,11 @@ impl LayerConfig {
             Self::AttemptTimeout(timeout) => ensure_positive(*timeout, "attempt_timeout"),
             Self::Retry(config) => config.check(),
             Self::Breaker(config) => config.check(),
+            Self::Hedge(config) => config.check(),
+            Self::Limit(config) => config.check(),
+            Self::Throttle(config) => config.check(),
+            Self::RateLimit(config) => config.check(),
+            Self::Fallback(config) => config.check(),
         }
     }
 }

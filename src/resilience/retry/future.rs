@@ -82,7 +82,7 @@ where
                 StateProjection::Calling { attempt } => {
                     let result = ready!(attempt.poll(cx)).map_err(Into::into);
                     let Some(failed) = failed(&result) else {
-                        return Poll::Ready(result.map(|response| settle(response, this.course)));
+                        return Poll::Ready(result.map(|response| settle(response, &mut this.course.account)));
                     };
                     let call = Call { shared: this.shared, context: this.context };
                     match call.decide(failed, this.course, this.replay) {
@@ -173,11 +173,11 @@ impl Call<'_> {
 }
 
 /// The call is committed to this response: its end settles the account.
-fn settle<B>(response: Response<B>, course: &mut Course) -> Response<Watch<B, Settle>>
+pub(crate) fn settle<B>(response: Response<B>, account: &mut Option<Account<dyn Budget>>) -> Response<Watch<B, Settle>>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
-    match course.account.take() {
+    match account.take() {
         Some(account) => Watch::response(response, Settle { account }),
         None => Watch::unwatched(response),
     }

@@ -15,8 +15,10 @@ mod replay;
 
 pub use self::config::RetryConfig;
 pub use self::future::{RetryFuture, Settle};
+pub(crate) use self::future::{again, failed, settle};
 pub use self::policy::effective_attempts;
-use self::replay::Replay;
+pub(crate) use self::policy::{Failed, Pushback};
+pub(crate) use self::replay::Replay;
 
 use std::sync::Arc;
 use std::task::{Context, Poll};

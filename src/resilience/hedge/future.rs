@@ -1,0 +1,222 @@
+//! One call under hedging: several attempts at once, until one of them decides.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response, request};
+use http_body::Body;
+use tower::util::Oneshot;
+use tower_service::Service;
+
+use super::Shared;
+use crate::clock::{self, Instant, Sleep};
+use crate::resilience::budget::{Account, Budget, Charge};
+use crate::resilience::call::Context as CallContext;
+use crate::resilience::retry::{Failed, Pushback, Replay, Settle, again, failed, settle};
+use crate::resilience::watch::Watch;
+use crate::resilience::{BoxError, EventKind, Idempotency, Origin, StopReason};
+
+pin_project_lite::pin_project! {
+    /// The future of a hedged call.
+    pub struct HedgeFuture<S>
+    where
+        S: Service<Request<tonic::body::Body>>,
+    {
+        inner: S,
+        course: Course,
+        #[pin]
+        first: Option<S::Future>,
+        hedges: Vec<Pin<Box<Oneshot<S, Request<tonic::body::Body>>>>>,
+        #[pin]
+        next: Option<Sleep>,
+    }
+}
+
+/// What the attempts of a call have in common.
+struct Course {
+    shared: Arc<Shared>,
+    account: Option<Account<dyn Budget>>,
+    context: CallContext,
+    head: request::Parts,
+    replay: Replay,
+    started: Instant,
+    /// Attempts started.
+    attempts: u32,
+    /// No further attempt may start.
+    stopped: bool,
+    /// The first attempt has taught the delay what it had to teach.
+    learned: bool,
+}
+
+impl<S> HedgeFuture<S>
+where
+    S: Service<Request<tonic::body::Body>> + Clone,
+{
+    pub(super) fn start(inner: S, shared: Arc<Shared>, mut request: Request<tonic::body::Body>) -> Self {
+        let context = CallContext::of(&mut request, &shared.ambient);
+        context.share_numbers();
+        let context = context.clone();
+        let now = clock::now();
+        let account = shared.budget.as_ref().map(|budget| Account::open(Arc::clone(budget), now));
+        let (head, body) = request.into_parts();
+        let replay = Replay::new(body, shared.config.buffer_bytes);
+        // The instance that was polled ready makes the first attempt; hedges wait for clones to become ready.
+        let (clone, mut ready) = (inner.clone(), inner);
+        let first = ready.call(Request::from_parts(head.clone(), replay.body()));
+        let delay = shared.delay.get();
+        let stopped = context.idempotency == Idempotency::NotIdempotent;
+        let course =
+            Course { shared, account, context, head, replay, started: now, attempts: 1, stopped, learned: false };
+        let next = Some(clock::sleep_until(now + delay));
+        Self { inner: clone, course, first: Some(first), hedges: Vec::new(), next }
+    }
+}
+
+impl<S, B> Future for HedgeFuture<S>
+where
+    S: Service<Request<tonic::body::Body>, Response = Response<B>, Error: Into<BoxError>> + Clone,
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    type Output = Result<Response<Watch<B, Settle>>, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            // In the order in which they started: at equal instants the earliest wins.
+            let mut ended = None;
+            if let Some(first) = this.first.as_mut().as_pin_mut()
+                && let Poll::Ready(result) = first.poll(cx)
+            {
+                this.first.set(None);
+                this.course.learn();
+                ended = Some(result.map_err(Into::into));
+            }
+            if ended.is_none() {
+                for at in 0..this.hedges.len() {
+                    if let Poll::Ready(result) = this.hedges[at].as_mut().poll(cx) {
+                        drop(this.hedges.remove(at));
+                        ended = Some(result.map_err(Into::into));
+                        break;
+                    }
+                }
+            }
+            if let Some(result) = ended {
+                let Some(failure) = failed(&result) else {
+                    // The others are cancelled by being dropped, here and not when the application is done reading.
+                    this.course.learn();
+                    this.first.set(None);
+                    this.hedges.clear();
+                    return Poll::Ready(result.map(|response| settle(response, &mut this.course.account)));
+                };
+                let alone = this.first.is_none() && this.hedges.is_empty();
+                match this.course.after(failure, alone) {
+                    After::End => {
+                        this.first.set(None);
+                        this.hedges.clear();
+                        return Poll::Ready(result.map(Watch::unwatched));
+                    }
+                    After::Wait => {}
+                    After::Hedge(at) => this.next.set(Some(clock::sleep_until(at))),
+                }
+                continue;
+            }
+            let due = match this.next.as_mut().as_pin_mut() {
+                Some(sleep) if !this.course.stopped => sleep.poll(cx).is_ready(),
+                _ => false,
+            };
+            if !due {
+                return Poll::Pending;
+            }
+            let delay = this.course.shared.delay.get();
+            match this.course.hedge() {
+                Some(request) => {
+                    this.hedges.push(Box::pin(Oneshot::new(this.inner.clone(), request)));
+                    this.next.set(Some(clock::sleep_until(clock::now() + delay)));
+                }
+                None => this.next.set(None),
+            }
+        }
+    }
+}
+
+/// What follows from a failed attempt.
+enum After {
+    /// The call has failed.
+    End,
+    /// Others are still under way.
+    Wait,
+    /// The next attempt starts then.
+    Hedge(Instant),
+}
+
+impl Course {
+    /// The first attempt has ended, or is about to be cancelled: either way it took this long at least.
+    fn learn(&mut self) {
+        if !self.learned {
+            self.learned = true;
+            self.shared.delay.learn(clock::now() - self.started);
+        }
+    }
+
+    /// The request of one more attempt, if there may be one.
+    fn hedge(&mut self) -> Option<Request<tonic::body::Body>> {
+        let now = clock::now();
+        let config = &self.shared.config;
+        let over = self.context.deadline.is_some_and(|deadline| now >= deadline);
+        if self.attempts >= config.attempts || over || !self.replay.is_complete() {
+            self.stopped = true;
+            return None;
+        }
+        if self.account.as_mut().is_some_and(|account| !account.charge(now, Charge::Hedge)) {
+            self.stop(StopReason::Budget, tonic::Code::Ok);
+            return None;
+        }
+        self.context.advance(self.attempts);
+        self.attempts += 1;
+        self.shared.ambient.emit(Some(self.context.id), self.context.attempt, || EventKind::Hedged);
+        Some(again(&self.head, &self.context, &self.replay, &self.shared.ambient))
+    }
+
+    /// What follows from a failed attempt; `alone` if no other is under way.
+    fn after(&mut self, failed: Failed, alone: bool) -> After {
+        let now = clock::now();
+        let code = failed.outcome.code;
+        let non_fatal = match failed.outcome.origin {
+            Origin::Server | Origin::Network => self.shared.config.non_fatal.contains(code),
+            Origin::AttemptTimeout => true,
+            _ => false,
+        };
+        if non_fatal || failed.pushback == Pushback::Never {
+            if let Some(account) = &mut self.account {
+                account.failed(now);
+            }
+        }
+        if !non_fatal {
+            self.stop(StopReason::NotRetryable, code);
+            return After::End;
+        }
+        if failed.pushback == Pushback::Never {
+            self.stop(StopReason::Pushback, code);
+        }
+        if self.attempts >= self.shared.config.attempts && !self.stopped {
+            self.stop(StopReason::Attempts, code);
+        }
+        match (self.stopped, failed.pushback) {
+            (true, _) if alone => After::End,
+            (true, _) => After::Wait,
+            (false, Pushback::After(pause)) => After::Hedge(now + pause),
+            (false, _) => After::Hedge(now),
+        }
+    }
+
+    fn stop(&mut self, reason: StopReason, code: tonic::Code) {
+        if !self.stopped {
+            self.stopped = true;
+            let kind = || EventKind::RetryStopped { reason, code };
+            self.shared.ambient.emit(Some(self.context.id), self.context.attempt, kind);
+        }
+    }
+}

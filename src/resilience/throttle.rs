@@ -1,0 +1,228 @@
+//! Adaptive throttling: a client (or a server's front) that turns calls away by itself once most of them are rejected anyway.
+//!
+//! Rejecting a call costs a server work, too. When most calls are rejected, the client drops a share of them before they are
+//! sent, and that share follows how many the server accepts.
+//!
+//! Rule: a call counts as a request before it is decided whether it is sent, also when it is not: the pressure the application puts
+//! on is what the share is a share of.
+//!
+//! Sources: SRE book, "Handling Overload", client-side throttling; Envoy, `admission_control_filter.rst`.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tonic::Code;
+
+use super::budget::Scope;
+use super::gate::{Admission, Caller, Gate, GateLayer, NoQueue, Pass};
+use super::invalid::{ensure, ensure_between, ensure_positive};
+use super::window::Window;
+use super::{Ambient, Codes, EventKind, Failure, InvalidConfig, Origin, Outcome};
+use crate::clock;
+
+/// When to turn calls away.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ThrottleConfig {
+    /// By which formula.
+    pub rule: ThrottleRule,
+    /// How far back it looks; longer than the longest latency.
+    pub window: Duration,
+    /// Which codes mean that the server did not take the call on.
+    pub rejected: Codes,
+    /// Who shares it.
+    pub scope: Scope,
+}
+
+/// How likely a call is turned away, given what happened in the window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ThrottleRule {
+    /// `max(0, (requests - k * accepts) / (requests + 1))`.
+    Sre {
+        /// How many requests are sent for one that is accepted; 2 in the book.
+        k: f64,
+    },
+    /// `max(0, (requests - accepts / threshold) / (requests + 1)) ^ (1 / aggression)`, at most `max`.
+    EnvoyAdmission {
+        /// The success rate below which calls are turned away, 0.95 in Envoy.
+        threshold: f64,
+        /// How steeply, 1 in Envoy.
+        aggression: f64,
+        /// The highest probability, 0.8 in Envoy.
+        max: f64,
+    },
+}
+
+impl ThrottleConfig {
+    /// The SRE book's: K = 2 over two minutes.
+    #[must_use]
+    pub const fn sre() -> Self {
+        Self {
+            rule: ThrottleRule::Sre { k: 2.0 },
+            window: Duration::from_secs(120),
+            rejected: Codes::of(&[Code::Unavailable, Code::ResourceExhausted]),
+            scope: Scope::Client,
+        }
+    }
+
+    /// Envoy's admission control: 95 % over 30 s.
+    #[must_use]
+    pub const fn envoy_admission() -> Self {
+        Self {
+            rule: ThrottleRule::EnvoyAdmission { threshold: 0.95, aggression: 1.0, max: 0.8 },
+            window: Duration::from_secs(30),
+            rejected: Codes::UNHEALTHY,
+            scope: Scope::Client,
+        }
+    }
+
+    /// Makes sure that it makes sense.
+    ///
+    /// # Errors
+    ///
+    /// When it does not.
+    pub fn check(&self) -> Result<(), InvalidConfig> {
+        ensure_positive(self.window, "throttle.window")?;
+        ensure(!self.rejected.contains(Code::Ok), "throttle.rejected", "OK is not a rejection")?;
+        match self.rule {
+            ThrottleRule::Sre { k } => ensure_between(k, 1.0, 1e6, "throttle.k"),
+            ThrottleRule::EnvoyAdmission { threshold, aggression, max } => {
+                ensure_between(threshold, 0.01, 1.0, "throttle.threshold")?;
+                ensure_between(aggression, 1.0, 1e6, "throttle.aggression")?;
+                ensure_between(max, 0.0, 1.0, "throttle.max")
+            }
+        }
+    }
+}
+
+impl ThrottleRule {
+    /// The probability of turning a call away.
+    fn probability(self, requests: f64, accepts: f64) -> f64 {
+        match self {
+            Self::Sre { k } => ((requests - k * accepts) / (requests + 1.0)).max(0.0),
+            Self::EnvoyAdmission { threshold, aggression, max } => {
+                let share = ((requests - accepts / threshold) / (requests + 1.0)).max(0.0);
+                libm::pow(share, 1.0 / aggression).min(max)
+            }
+        }
+    }
+}
+
+/// Adaptive throttling; put it before a service with [`layer`](Self::layer).
+#[derive(Clone)]
+pub struct Throttle(Arc<Shared>);
+
+struct Shared {
+    config: ThrottleConfig,
+    /// Requests and accepts.
+    window: Mutex<Window<2>>,
+}
+
+const REQUESTS: usize = 0;
+const ACCEPTS: usize = 1;
+
+impl Throttle {
+    /// A throttle that has seen nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// When the configuration makes no sense.
+    pub fn new(config: ThrottleConfig) -> Result<Self, InvalidConfig> {
+        Self::build(config, &Ambient::default(), "throttle")
+    }
+
+    pub(crate) fn build(config: ThrottleConfig, ambient: &Ambient, place: &str) -> Result<Self, InvalidConfig> {
+        config.check()?;
+        let scope = config.scope;
+        let make = || Arc::new(Shared { window: Mutex::new(Window::new(config.window)), config });
+        Ok(Self(match scope {
+            Scope::Client => make(),
+            Scope::Shared => ambient.shared(&format!("throttle {place}"), make),
+        }))
+    }
+
+    /// A layer that asks this throttle.
+    #[must_use]
+    pub fn layer(&self, ambient: &Ambient) -> GateLayer<Self> {
+        GateLayer::new(self.clone(), ambient)
+    }
+
+    fn count(&self, which: usize) -> [f64; 2] {
+        let now = clock::now();
+        let mut window = self.0.window.lock().expect("nothing panics while holding it");
+        let before = window.sums(now);
+        window.add(now, which, 1.0);
+        before
+    }
+}
+
+impl Gate for Throttle {
+    type Pass = ThrottlePass;
+    type Queue = NoQueue<ThrottlePass>;
+
+    fn admit(&self, caller: &Caller<'_>) -> Admission<ThrottlePass, Self::Queue> {
+        let [requests, accepts] = self.count(REQUESTS);
+        let key = caller.ambient.key().named("throttle").with(caller.call.0).with(u64::from(caller.attempt));
+        if key.draw().value() >= self.0.config.rule.probability(requests, accepts) {
+            return Admission::Pass(ThrottlePass { throttle: self.clone() });
+        }
+        let (origin, kind) = match self.0.config.rule {
+            ThrottleRule::Sre { .. } => (Origin::Throttle, EventKind::ThrottleRejected),
+            ThrottleRule::EnvoyAdmission { .. } => (Origin::Shedder, EventKind::Shed),
+        };
+        caller.ambient.emit(Some(caller.call), caller.attempt, || kind);
+        Admission::Reject(Failure::new(Code::Unavailable, origin, "throttled: the server rejects most calls"))
+    }
+}
+
+/// An attempt under way through a [`Throttle`].
+pub struct ThrottlePass {
+    throttle: Throttle,
+}
+
+impl Pass for ThrottlePass {
+    fn ended(self, outcome: Outcome) {
+        let taken_on = match outcome.origin {
+            Origin::Server => !self.throttle.0.config.rejected.contains(outcome.code),
+            _ => false,
+        };
+        if taken_on {
+            self.throttle.count(ACCEPTS);
+        }
+    }
+}
+
+impl fmt::Debug for ThrottlePass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThrottlePass").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Throttle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Throttle").field("config", &self.0.config).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probabilities_are_those_of_the_formulas() {
+        let check = |rule: ThrottleRule, requests: f64, accepts: f64, expected: f64| {
+            let found = rule.probability(requests, accepts);
+            assert!((found - expected).abs() < 1e-9, "{rule:?} {requests} {accepts}: {found}");
+        };
+        let sre = ThrottleRule::Sre { k: 2.0 };
+        check(sre, 0.0, 0.0, 0.0);
+        check(sre, 100.0, 50.0, 0.0);
+        check(sre, 99.0, 0.0, 0.99);
+        check(sre, 99.0, 25.0, 0.49);
+        let envoy = ThrottleRule::EnvoyAdmission { threshold: 0.95, aggression: 2.0, max: 0.8 };
+        check(envoy, 100.0, 95.0, 0.0);
+        check(envoy, 99.0, 0.0, 0.8);
+        check(envoy, 99.0, 71.25, libm::sqrt(0.24));
+    }
+}
