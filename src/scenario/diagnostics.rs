@@ -21,6 +21,13 @@ pub(crate) struct Span {
     pub(crate) end: u32,
 }
 
+impl Span {
+    /// Whether `other` lies inside.
+    pub(crate) fn holds(self, other: Self) -> bool {
+        self.source == other.source && self.start <= other.start && other.end <= self.end
+    }
+}
+
 /// One mistake.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Mistake {
@@ -61,10 +68,15 @@ impl Mistake {
     pub(crate) fn suggest<'a>(self, written: &str, what: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
         let known: Vec<&str> = known.into_iter().collect();
         if let Some(close) = closest(written, &known) {
-            return self.label(format!("did you mean `{close}`?"));
+            return self.label(did_you_mean(close));
         }
         if known.is_empty() { self.help(format!("there are no {what}")) } else { self.help(listing(what, &known)) }
     }
+}
+
+/// The label of a mistake that is probably a slip of the pen.
+pub(crate) fn did_you_mean(word: &str) -> String {
+    format!("did you mean `{word}`?")
 }
 
 /// `servers: a, b, c`, cut where it would become a wall.

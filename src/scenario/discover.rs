@@ -41,7 +41,8 @@ pub fn discover(paths: &[PathBuf]) -> Result<Vec<ScenarioSource>, Diagnostics> {
         if path.is_dir() {
             walk(path, 0, &mut found).map_err(sorry)?;
             if found.len() == start {
-                let mistake = Mistake::whole("holds no scenario: no file in it or below it ends with `.yaml`");
+                let mistake =
+                    Mistake::whole("this folder holds no scenario: no file in it or below it ends with `.yaml`");
                 return Err(sorry(mistake.help("`squall new` writes a scenario to begin with")));
             }
         } else if path.exists() {
@@ -64,7 +65,7 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<ScenarioSource>) -> Result<
     if depth > MOST_DEPTH {
         return Err(Mistake::whole(format!("folders are nested more than {MOST_DEPTH} deep")));
     }
-    let unreadable = |why: std::io::Error| Mistake::whole(format!("cannot be read: {why}"));
+    let unreadable = |why: std::io::Error| Mistake::whole(format!("this cannot be read: {why}"));
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
         .map_err(unreadable)?
         .map(|entry| entry.map(|entry| entry.path()))

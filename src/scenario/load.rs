@@ -149,21 +149,22 @@ fn names_strategies(scenario: &raw::Scenario) -> bool {
 
 /// The text of a file, or why there is none.
 pub(super) fn read_text(path: &Path) -> Result<String, Mistake> {
-    let unreadable = |why: std::io::Error| Mistake::whole(format!("cannot be read: {why}"));
+    let unreadable = |why: std::io::Error| Mistake::whole(format!("this cannot be read: {why}"));
     let size = std::fs::metadata(path).map_err(unreadable)?.len();
     if size > yaml::MAX_BYTES as u64 {
         return Err(size_mistake(size));
     }
     let bytes = std::fs::read(path).map_err(unreadable)?;
-    let text = String::from_utf8(bytes).map_err(|_| Mistake::whole("is not text: a scenario is YAML in UTF-8"))?;
+    let text = String::from_utf8(bytes).map_err(|_| Mistake::whole("this is not text: a scenario is YAML in UTF-8"))?;
     binary(&text).map_or(Ok(text), Err)
 }
 
 fn size_mistake(size: u64) -> Mistake {
-    let mistake = Mistake::whole(format!("is {} KiB large: no scenario needs more than 1 MiB", size / 1024));
+    let mistake = Mistake::whole(format!("this file is {} KiB large: no scenario needs more than 1 MiB", size / 1024));
     mistake.help("is this a scenario?")
 }
 
 fn binary(text: &str) -> Option<Mistake> {
-    text.contains('\0').then(|| Mistake::whole("is not text: it holds NUL bytes").help("a scenario is YAML in UTF-8"))
+    text.contains('\0')
+        .then(|| Mistake::whole("this is not text: it holds NUL bytes").help("a scenario is YAML in UTF-8"))
 }

@@ -237,7 +237,7 @@ impl<'a> Reader<'a> {
         let len = self.text[start..].chars().next().filter(|c| *c != '\n').map_or(0, char::len_utf8);
         let span = Span { source: self.source, start: start as u32, end: (start + len) as u32 };
         let mistake = Mistake::at(span, format!("not valid YAML: {}", error.info()));
-        if self.text.get(start..start + 1) == Some("\t") {
+        if error.info().contains("tab") {
             return mistake.help("indent with spaces: YAML does not allow tabs");
         }
         mistake

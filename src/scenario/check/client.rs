@@ -16,8 +16,8 @@ impl Checker<'_> {
         let mut clients = Vec::new();
         let entries = scenario.clients.get().into_iter().flat_map(|all| &all.0);
         for (named, field) in entries {
-            if let Some((client, _)) = field.with_span() {
-                clients.push(self.client(&named.name, client, named.span));
+            if let Some((client, span)) = field.with_span() {
+                clients.push(self.client(&named.name, client, span));
             }
         }
         clients

@@ -50,9 +50,11 @@ impl Checker<'_> {
         faults: &[FaultPlan],
     ) -> Vec<Expectation> {
         let mut checked: Vec<Expectation> = Vec::new();
+        // Where a strategy could not be read, an expectation may well mean that one.
+        let complete = scenario.strategies.get().is_some_and(|all| all.len() == strategies.len());
         for (entries, _) in scenario.expect.items() {
             for (named, field) in &entries.0 {
-                let whose = self.whose(&named.name, named.span, strategies);
+                let whose = self.whose(&named.name, named.span, strategies, complete);
                 let Some((text, span)) = field.with_span() else { continue };
                 let written = self.sources[span.source as usize].text.get(span.start as usize..span.end as usize);
                 let around = Around { strategies, faults, span, written: written.unwrap_or_default() };
@@ -68,12 +70,12 @@ impl Checker<'_> {
         checked
     }
 
-    fn whose(&mut self, name: &str, span: Span, strategies: &[StrategyPlan]) -> Option<Strategies> {
+    fn whose(&mut self, name: &str, span: Span, strategies: &[StrategyPlan], complete: bool) -> Option<Strategies> {
         if name == "all" {
             return Some(Strategies::All);
         }
         let place = strategies.iter().position(|strategy| strategy.name == name);
-        if place.is_none() {
+        if place.is_none() && complete && !strategies.is_empty() {
             let mistake = Mistake::at(span, format!("no strategy of this scenario is named `{}`", shorten(name)));
             let known = strategies.iter().map(|strategy| strategy.name.as_str()).chain(["all"]);
             self.push(mistake.suggest(name, "strategies here", known));
@@ -195,13 +197,23 @@ impl Checker<'_> {
     }
 }
 
-/// Where the bound ends and the scope begins.
+/// The bound, one word or `factor * strategy`, and the scope after it.
 fn cut_scope(text: &str) -> (&str, &str) {
-    let begins = ["during", "before", "after", "between"].iter().filter_map(|word| {
-        let at = text.find(&format!(" {word} ")).or_else(|| text.strip_suffix(word).map(str::len))?;
-        Some(at)
-    });
-    begins.min().map_or((text, ""), |at| text.split_at(at))
+    let text = text.trim_start();
+    let word = |text: &str| text.find(char::is_whitespace).unwrap_or(text.len());
+    let mut end = word(text);
+    let (mut rest, mut joined) = (&text[end..], text[..end].ends_with('*'));
+    while joined || rest.trim_start().starts_with('*') {
+        let blank = rest.len() - rest.trim_start().len();
+        let next = blank + word(&rest[blank..]);
+        if next == 0 {
+            break;
+        }
+        joined = rest[..next].ends_with('*');
+        end += next;
+        rest = &text[end..];
+    }
+    text.split_at(end)
 }
 
 /// A figure in the unit of its metric.

@@ -41,6 +41,13 @@ impl Checker<'_> {
         }
     }
 
+    /// The same; what is not sound is replaced, so that it is not told again by what holds it.
+    fn sound_or<T: Default>(&mut self, config: T, answer: Result<(), InvalidConfig>, span: Span) -> T {
+        let good = answer.is_ok();
+        self.sound(answer, span);
+        if good { config } else { T::default() }
+    }
+
     /// An attempt is what a retry makes: a timeout for it outside of every retry bounds the whole call.
     fn order(&mut self, layers: &List<raw::Layer>) {
         let all: Vec<(&raw::Layer, Span)> = layers.items().collect();
@@ -74,7 +81,10 @@ impl Checker<'_> {
         let on = self.codes(&retry.on, usual.on);
         let backoff = match retry.backoff.with_span() {
             None => BackoffConfig::None,
-            Some((backoff, at)) => self.backoff(backoff, at).unwrap_or_default(),
+            Some((backoff, at)) => {
+                let backoff = self.backoff(backoff, at).unwrap_or_default();
+                self.sound_or(backoff, backoff.check(), at)
+            }
         };
         let budget = retry.budget.with_span().and_then(|(budget, at)| self.budget(budget, at));
         Some(RetryConfig {
@@ -169,8 +179,8 @@ impl Checker<'_> {
             _ => BudgetKind::CumulativeBreaker { failure_rate: budget.cumulative_breaker.get()?.0.value() },
         };
         let config = BudgetConfig { kind, scope: scope(&budget.scope) };
-        self.sound(config.check(), span);
-        Some(config)
+        let answer = config.check();
+        self.sound_or(Some(config), answer, span)
     }
 
     /// A breaker, around everything or around one endpoint.

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use self::names::Names;
 pub(crate) use self::strategy::Shelf;
-use super::diagnostics::{Mistake, Source, Span};
+use super::diagnostics::{Mistake, Source, Span, did_you_mean};
 use super::plan::{Plan, Seeds};
 use super::raw::{self, Field, ScalarOr};
 use super::units::show_duration;
@@ -62,7 +62,7 @@ pub(crate) fn check(
 
 impl Checker<'_> {
     fn plan(&mut self, scenario: &raw::Scenario, root: Span, drain: Duration, shelf: &Shelf) -> Plan {
-        let head = Span { end: root.start, ..root };
+        let head = root;
         let name = self.required(&scenario.name, "name", head).cloned().unwrap_or_default();
         if let Some((name, span)) = scenario.name.with_span() {
             self.valid_name(name, span, "a scenario");
@@ -133,7 +133,8 @@ impl Checker<'_> {
         }
         let hosts = self.names.all().iter().map(|group| u64::from(group.size.unwrap_or(0))).sum::<u64>();
         if hosts > u64::from(MOST_HOSTS) {
-            self.push(Mistake::at(head, format!("{hosts} hosts are too many")).help(format!("at most {MOST_HOSTS}")));
+            let top = Span { end: head.start, ..head };
+            self.push(Mistake::at(top, format!("{hosts} hosts are too many")).help(format!("at most {MOST_HOSTS}")));
         }
     }
 
@@ -159,9 +160,21 @@ impl Checker<'_> {
         self.push(Mistake::at(span, message));
     }
 
-    /// Notes that a field is missing from what stands at `parent`.
+    /// Notes that a field is missing from the mapping at `parent`, unless it is there and misspelt.
     fn missing(&mut self, name: &str, parent: Span) {
-        self.push(Mistake::at(parent, format!("`{name}` is missing")).label(format!("add `{name}: ...` here")));
+        if self.misspelt(name, parent) {
+            return;
+        }
+        let lines = self.sources[parent.source as usize].text.get(parent.start as usize..parent.end as usize);
+        let short = lines.is_some_and(|lines| !lines.contains('\n'));
+        let place = if short { parent } else { Span { end: parent.start, ..parent } };
+        self.push(Mistake::at(place, format!("`{name}` is missing")).label(format!("add `{name}: ...` here")));
+    }
+
+    /// Whether an unknown field inside `parent` was probably meant to be `name`.
+    fn misspelt(&self, name: &str, parent: Span) -> bool {
+        let meant = did_you_mean(name);
+        self.mistakes.iter().any(|mistake| mistake.label == meant && mistake.span.is_some_and(|at| parent.holds(at)))
     }
 
     /// The value of a field that must be there.

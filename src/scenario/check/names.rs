@@ -139,7 +139,10 @@ impl Checker<'_> {
         };
         let known: Vec<String> =
             self.names.0.iter().filter(|known| allowed.holds(known.group)).map(|known| known.name.clone()).collect();
-        self.push(Mistake::at(span, message).suggest(name, listing, known.iter().map(String::as_str)));
+        // Where there is no group at all, that is the mistake, and it is told already.
+        if !known.is_empty() {
+            self.push(Mistake::at(span, message).suggest(name, listing, known.iter().map(String::as_str)));
+        }
         None
     }
 }

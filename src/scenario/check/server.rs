@@ -25,20 +25,22 @@ impl Checker<'_> {
         let mut servers = Vec::new();
         let absent = raw::Server::default();
         for (named, field) in scenario.servers.get().into_iter().flat_map(|all| &all.0) {
-            let server = field.get().unwrap_or(&absent);
-            servers.push(self.server(&named.name, server, shelf));
+            let (server, span) = field.with_span().unwrap_or((&absent, named.span));
+            servers.push(self.server(&named.name, server, span, shelf));
         }
         self.circles(scenario, &servers);
         servers
     }
 
-    fn server(&mut self, name: &str, server: &raw::Server, shelf: &Shelf) -> ServerGroup {
+    fn server(&mut self, name: &str, server: &raw::Server, span: Span, shelf: &Shelf) -> ServerGroup {
         self.at_least_one(&server.replicas, "replicas");
         self.at_least_one(&server.workers, "workers");
         self.at_least_one(&server.max_streams, "max_streams");
         self.at_least_one(&server.backlog, "backlog");
         let capacity = server.workers.get().map_or(Capacity::Unlimited, |workers| Capacity::Workers(*workers));
-        if let Some(queue) = server.queue.span().filter(|_| server.workers.is_absent()) {
+        if let Some(queue) =
+            server.queue.span().filter(|_| server.workers.is_absent() && !self.misspelt("workers", span))
+        {
             let mistake = Mistake::at(queue, "a queue without `workers` never holds anything");
             self.push(
                 mistake.help("without `workers` every call starts at once; add `workers: 16`, or drop the queue"),

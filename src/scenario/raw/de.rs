@@ -16,7 +16,7 @@ use serde::forward_to_deserialize_any;
 
 use super::field::{ENTRIES, FIELD, SCALAR_OR};
 use crate::scenario::diagnostics::{Mistake, Span};
-use crate::scenario::yaml::{Entry, Kind, Node};
+use crate::scenario::yaml::{Entry, Kind, Node, shorten};
 
 /// Reads a raw type; `None` if nothing of it could be saved.
 pub(crate) fn read<'de, T: Deserialize<'de>>(node: &'de Node, mistakes: &mut Vec<Mistake>) -> Option<T> {
@@ -223,7 +223,11 @@ impl<'de> Deserializer<'de> for At<'_, 'de> {
             _ => return Err(self.expected(&one_of(variants))),
         };
         if !variants.contains(&tag.as_str()) {
-            let unknown = Mistake::at(span, format!("expected {}, found `{}`", one_of(variants), shorten(tag)));
+            let message = match variants.len() {
+                0..=6 => format!("expected {}, found `{}`", one_of(variants), shorten(tag)),
+                _ => format!("`{}` is unknown here", shorten(tag)),
+            };
+            let unknown = Mistake::at(span, message);
             let known: &[&str] = variants;
             let mistake = unknown.suggest(tag, "possible", known.iter().copied());
             return Err(mistake.into());
@@ -243,8 +247,6 @@ impl<'de> Deserializer<'de> for At<'_, 'de> {
         i8 i16 i32 i128 u16 u128 f32 char bytes byte_buf unit unit_struct tuple tuple_struct identifier
     }
 }
-
-use crate::scenario::yaml::shorten;
 
 impl Error {
     /// Says why a mapping with none or several keys is no choice.
