@@ -60,13 +60,14 @@ pub struct Recorder {
 
 struct Shared {
     batch: Vec<Event>,
+    closed: bool,
     sink: Box<dyn Sink + Send>,
 }
 
 impl Recorder {
     /// A recorder that feeds `sink`.
     pub fn new(sink: impl Sink + Send + 'static) -> Self {
-        let shared = Shared { batch: Vec::with_capacity(BATCH), sink: Box::new(sink) };
+        let shared = Shared { batch: Vec::with_capacity(BATCH), closed: false, sink: Box::new(sink) };
         Self { shared: Arc::new(Mutex::new(shared)) }
     }
 
@@ -74,6 +75,9 @@ impl Recorder {
     pub fn record(&self, kind: Kind) {
         let event = Event { at: clock::now(), kind };
         let mut shared = self.lock();
+        if shared.closed {
+            return;
+        }
         shared.batch.push(event);
         if shared.batch.len() == BATCH {
             shared.flush();
@@ -83,6 +87,14 @@ impl Recorder {
     /// Hands on everything written so far.
     pub fn flush(&self) {
         self.lock().flush();
+    }
+
+    /// Hands on everything written so far, and ignores what comes later: the run is over, and tasks that are dropped now
+    /// have nothing more to say.
+    pub fn close(&self) {
+        let mut shared = self.lock();
+        shared.flush();
+        shared.closed = true;
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {

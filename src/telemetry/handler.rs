@@ -10,7 +10,7 @@ use super::work::{Work, is_late};
 use super::{Admitted, AlertKey, Caller, Gate, Replica};
 use crate::clock;
 use crate::record::{Code, HandlerOutcome, Kind};
-use crate::scenario::{Durability, Pushback};
+use crate::scenario::Durability;
 
 /// The service of one process of a replica.
 #[derive(Clone, Debug)]
@@ -45,7 +45,7 @@ impl Handler {
         self.replica.recorder().record(Kind::Shed { server, call, attempt, code: Code::from(full.code) });
         let mut status = Status::new(full.code, why);
         if let Some(pushback) = full.pushback {
-            status.metadata_mut().insert("grpc-retry-pushback-ms", pushback_ms(pushback).into());
+            status.metadata_mut().insert("grpc-retry-pushback-ms", pushback.millis().into());
         }
         status
     }
@@ -77,13 +77,5 @@ impl TelemetryService for Handler {
         let answer = self.work(alert, &caller).await;
         work.end(if answer.is_ok() { HandlerOutcome::Acknowledged } else { HandlerOutcome::Failed });
         answer.map(Response::new)
-    }
-}
-
-/// The value of `grpc-retry-pushback-ms` (gRFC A6): a negative one forbids retries.
-pub(super) fn pushback_ms(pushback: Pushback) -> i32 {
-    match pushback {
-        Pushback::Never => -1,
-        Pushback::After(pause) => i32::try_from(pause.as_millis()).unwrap_or(i32::MAX),
     }
 }

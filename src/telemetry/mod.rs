@@ -14,7 +14,7 @@ mod handler;
 mod interference;
 mod log;
 mod replica;
-//mod server;
+mod server;
 mod service;
 mod work;
 
@@ -30,5 +30,5 @@ pub use self::gate::{Admitted, Enter, Gate, Refused};
 pub use self::handler::Handler;
 pub use self::interference::{End, Interference, Interruption, Moment};
 pub use self::log::{AlertKey, AlertLog, Appended};
-pub use self::replica::{Replica, Upcall};
-//pub use self::server::{Running, serve};
+pub use self::replica::{Knob, Replica, Upcall};
+pub use self::server::{PORT, Running, serve};

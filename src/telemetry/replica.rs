@@ -126,6 +126,11 @@ impl Replica {
         }
     }
 
+    /// How many of its processes have died.
+    pub(super) fn incarnation(&self) -> u64 {
+        self.lock().incarnation
+    }
+
     /// How many alerts its log holds, and how many of them a crash cannot take.
     #[must_use]
     pub fn log_len(&self) -> (usize, usize) {

@@ -13,6 +13,7 @@ pub(super) struct Work {
     replica: Arc<Replica>,
     caller: Caller,
     began: Instant,
+    process: u64,
     outcome: HandlerOutcome,
     /// Freed after the end was recorded, so that the next handler starts after this one ended.
     _worker: Admitted,
@@ -26,7 +27,8 @@ impl Work {
             attempt: caller.attempt,
             depth: u32::try_from(depth).unwrap_or(u32::MAX),
         });
-        Self { replica, caller, began: clock::now(), outcome: HandlerOutcome::Dropped, _worker: worker }
+        let process = replica.incarnation();
+        Self { replica, caller, began: clock::now(), process, outcome: HandlerOutcome::Dropped, _worker: worker }
     }
 
     pub(super) fn end(mut self, outcome: HandlerOutcome) {
@@ -38,13 +40,15 @@ impl Drop for Work {
     fn drop(&mut self) {
         let now = clock::now();
         let busy = now - self.began;
+        // A handler dies with its caller or with its process; only the former was work for nobody.
+        let left = self.outcome == HandlerOutcome::Dropped && self.replica.incarnation() == self.process;
         self.replica.recorder().record(Kind::HandlerEnded {
             server: self.replica.number(),
             call: self.caller.call,
             attempt: self.caller.attempt,
             busy_ns: u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX),
             outcome: self.outcome,
-            caller_gone: self.outcome == HandlerOutcome::Dropped || now > self.caller.deadline,
+            caller_gone: left || now > self.caller.deadline,
         });
     }
 }

@@ -1,0 +1,160 @@
+//! The stage on which faults play: who is there, and what can be done to them.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::net::{HostId, Network};
+use crate::random::Key;
+use crate::record::{HostChange, Kind, Recorder};
+use crate::scenario::{CrashHow, Group, Lose, Members};
+use crate::telemetry::{Replica, Running, serve};
+
+/// Everything a fault can reach. Clones are the same stage.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    net: Network,
+    servers: Vec<Vec<ServerHost>>,
+    clients: Vec<Vec<HostId>>,
+    recorder: Recorder,
+    key: Key,
+}
+
+/// A replica on its host, with the process that runs it.
+#[derive(Debug)]
+pub struct ServerHost {
+    host: HostId,
+    replica: Arc<Replica>,
+    process: Mutex<Option<Running>>,
+}
+
+impl ServerHost {
+    /// A replica whose process has not started yet.
+    #[must_use]
+    pub fn new(host: HostId, replica: Arc<Replica>) -> Self {
+        Self { host, replica, process: Mutex::new(None) }
+    }
+
+    /// Where it runs.
+    #[must_use]
+    pub fn host(&self) -> HostId {
+        self.host
+    }
+
+    /// What runs there.
+    #[must_use]
+    pub fn replica(&self) -> &Arc<Replica> {
+        &self.replica
+    }
+
+    fn process(&self) -> MutexGuard<'_, Option<Running>> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Stage {
+    /// A stage with these hosts, by group and number inside the group; `key` names the draws of faults.
+    #[must_use]
+    pub fn new(
+        net: Network,
+        servers: Vec<Vec<ServerHost>>,
+        clients: Vec<Vec<HostId>>,
+        recorder: Recorder,
+        key: Key,
+    ) -> Self {
+        Self { inner: Arc::new(Inner { net, servers, clients, recorder, key }) }
+    }
+
+    /// Starts every server process, warm.
+    pub fn open(&self) {
+        for server in self.inner.servers.iter().flatten() {
+            *server.process() = Some(serve(&self.inner.net, server.host, &server.replica, false));
+        }
+    }
+
+    /// The network.
+    #[must_use]
+    pub fn net(&self) -> &Network {
+        &self.inner.net
+    }
+
+    pub(super) fn key(&self) -> Key {
+        self.inner.key
+    }
+
+    pub(super) fn recorder(&self) -> &Recorder {
+        &self.inner.recorder
+    }
+
+    /// The hosts of some members of a group.
+    #[must_use]
+    pub fn hosts(&self, members: &Members) -> Vec<HostId> {
+        let range = members.range.start as usize..members.range.end as usize;
+        match members.group {
+            Group::Servers(group) => self.inner.servers[group][range].iter().map(ServerHost::host).collect(),
+            Group::Clients(group) => self.inner.clients[group][range].to_vec(),
+        }
+    }
+
+    /// The servers among some members; none if they are clients.
+    pub(super) fn servers(&self, members: &Members) -> &[ServerHost] {
+        match members.group {
+            Group::Servers(group) => {
+                &self.inner.servers[group][members.range.start as usize..members.range.end as usize]
+            }
+            Group::Clients(_) => &[],
+        }
+    }
+
+    /// The numbers of some clients over all groups, from and to; an empty range if they are servers.
+    pub(super) fn client_numbers(&self, members: &Members) -> (u32, u32) {
+        let Group::Clients(group) = members.group else { return (0, 0) };
+        let before = self.inner.clients[..group].iter().map(Vec::len).sum::<usize>() as u32;
+        (before + members.range.start, before + members.range.end)
+    }
+
+    /// The process is gone, in one manner or another. Says whether one was running.
+    pub(super) fn crash(&self, server: &ServerHost, how: CrashHow, lose: Lose) -> bool {
+        if server.process().take().is_none() {
+            return false;
+        }
+        server.replica.crash(lose);
+        match how {
+            CrashHow::Kill | CrashHow::Graceful(_) => self.inner.net.kill(server.host),
+            CrashHow::PowerLoss => self.inner.net.power_off(server.host),
+        }
+        self.record(server, HostChange::Down);
+        true
+    }
+
+    /// Asks the process to finish what it has and to take nothing new. Says whether one was running.
+    pub(super) fn drain(&self, server: &ServerHost) -> bool {
+        let running = match server.process().as_ref() {
+            Some(process) => {
+                process.drain();
+                true
+            }
+            None => false,
+        };
+        if running {
+            self.record(server, HostChange::Draining);
+        }
+        running
+    }
+
+    /// A new process starts, on a new incarnation of the host, unless one is running.
+    pub(super) fn restart(&self, server: &ServerHost) {
+        let mut process = server.process();
+        if process.is_none() {
+            self.inner.net.start(server.host);
+            *process = Some(serve(&self.inner.net, server.host, &server.replica, true));
+        }
+    }
+
+    pub(super) fn record(&self, server: &ServerHost, change: HostChange) {
+        self.inner.recorder.record(Kind::Host { server: server.replica.number(), change });
+    }
+}

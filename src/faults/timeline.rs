@@ -1,0 +1,67 @@
+//! When faults happen: one task a fault, asleep between its windows.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{Fault, Stage, Window, build};
+use crate::clock::{self, Instant};
+use crate::random::Key;
+use crate::record::Kind;
+use crate::scenario::FaultPlan;
+
+/// The declared faults of a trial, under way.
+pub struct Timeline {
+    stage: Stage,
+    faults: Vec<Shared>,
+}
+
+type Shared = Arc<Mutex<Box<dyn Fault>>>;
+
+impl Timeline {
+    /// Sets the faults in motion.
+    #[must_use]
+    pub fn start(stage: &Stage, plans: &[FaultPlan]) -> Self {
+        let faults: Vec<Shared> = plans
+            .iter()
+            .enumerate()
+            .map(|(number, plan)| {
+                let key = stage.key().with(number as u64);
+                let fault: Shared = Arc::new(Mutex::new(build::build(plan, key)));
+                tokio::spawn(play(stage.clone(), plan.clone(), number as u32, key, Arc::clone(&fault)));
+                fault
+            })
+            .collect();
+        Self { stage: stage.clone(), faults }
+    }
+
+    /// Records what each fault applied to and what it changed.
+    pub fn count(&self) {
+        for (number, fault) in self.faults.iter().enumerate() {
+            let counts = fault.lock().unwrap_or_else(PoisonError::into_inner).counts(&self.stage);
+            self.stage.recorder().record(Kind::FaultCounted {
+                fault: number as u32,
+                matched: counts.matched,
+                fired: counts.fired,
+            });
+        }
+    }
+}
+
+async fn play(stage: Stage, plan: FaultPlan, fault: u32, key: Key, shared: Shared) {
+    for (number, window) in plan.windows.iter().enumerate() {
+        let number = number as u64;
+        clock::sleep_until(Instant::ORIGIN + window.start).await;
+        if !plan.probability.hits(key.named("happens").with(number).draw()) {
+            continue;
+        }
+        stage.recorder().record(Kind::FaultStarted { fault });
+        let lasts = window.end - window.start;
+        with(&shared, |fault| fault.start(&stage, Window { number, lasts }));
+        clock::sleep_until(Instant::ORIGIN + window.end).await;
+        with(&shared, |fault| fault.stop(&stage));
+        stage.recorder().record(Kind::FaultEnded { fault });
+    }
+}
+
+fn with(shared: &Shared, act: impl FnOnce(&mut dyn Fault)) {
+    act(shared.lock().unwrap_or_else(PoisonError::into_inner).as_mut());
+}

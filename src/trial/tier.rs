@@ -1,0 +1,70 @@
+//! Tiers that call tiers: the clients inside servers.
+//!
+//! A call keeps its identity through all tiers, and what is left of its deadline goes with it. Retries of one tier
+//! multiply with those of the next: that is what scenarios with tiers are about.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::TrialSpec;
+use super::world::{Directory, FromHost};
+use crate::clock::Instant;
+use crate::net::{HostId, Network};
+use crate::random::Key;
+use crate::resilience::{self, Ambient, CallDeadline, Client, InvalidConfig};
+use crate::scenario::{DownstreamStrategy, Plan, ServerGroup};
+use crate::telemetry::proto::AlertRequest;
+use crate::telemetry::proto::telemetry_service_client::TelemetryServiceClient;
+use crate::telemetry::{Caller, Upcall};
+
+/// The clients of the replica numbered `number`, which runs on `host`, to the tiers it calls.
+pub(super) fn upcalls(
+    plan: &Plan,
+    spec: TrialSpec,
+    (group, host, number): (&ServerGroup, HostId, u32),
+    net: &Network,
+    directory: &Arc<Directory>,
+    key: Key,
+) -> Result<Vec<Box<dyn Upcall>>, InvalidConfig> {
+    group
+        .downstream
+        .iter()
+        .map(|downstream| {
+            let strategy = match &downstream.strategy {
+                DownstreamStrategy::Same => &plan.strategies[spec.strategy].strategy,
+                DownstreamStrategy::Fixed(fixed) => &fixed.strategy,
+            };
+            let target = &plan.servers[downstream.server];
+            let ambient = Ambient::new(key.named("tier").with(u64::from(number)).named(&target.name));
+            let connector = FromHost::new(net, host, directory);
+            let client = resilience::build(strategy, &directory.target(target), connector, &ambient)?;
+            let tier = Tier { stub: TelemetryServiceClient::new(client), fan_out: downstream.fan_out };
+            Ok(Box::new(tier) as Box<dyn Upcall>)
+        })
+        .collect()
+}
+
+struct Tier {
+    stub: TelemetryServiceClient<Client>,
+    fan_out: u32,
+}
+
+impl Upcall for Tier {
+    fn call(&self, alert: AlertRequest, caller: Caller) -> Pin<Box<dyn Future<Output = Result<(), tonic::Status>> + Send>> {
+        let calls: Vec<_> = (0..self.fan_out).map(|_| one(self.stub.clone(), alert.clone(), caller)).collect();
+        Box::pin(async move {
+            // All at once: the first error ends the wait, and the others are dropped with it.
+            futures_util::future::try_join_all(calls).await.map(|_| ())
+        })
+    }
+}
+
+async fn one(mut stub: TelemetryServiceClient<Client>, alert: AlertRequest, caller: Caller) -> Result<(), tonic::Status> {
+    let mut request = tonic::Request::new(alert);
+    request.extensions_mut().insert(resilience::CallId(caller.call.bits()));
+    if caller.deadline != Instant::NEVER {
+        request.extensions_mut().insert(CallDeadline(caller.deadline));
+    }
+    stub.report_alert(request).await.map(|_| ())
+}
