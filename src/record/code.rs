@@ -88,12 +88,18 @@ pub enum Origin {
     Network,
     /// The client's own timer ran out.
     ClientDeadline,
+    /// The client's timer for one attempt ran out.
+    AttemptTimeout,
     /// A circuit breaker held the call back.
     Breaker,
-    /// A retry or hedging budget, or a throttle, held the call back.
+    /// A retry or hedging budget held the call back.
     Budget,
-    /// A limit on concurrency or rate, or a load shedder, refused the call.
+    /// A load shedder or admission control refused the call.
     Shedder,
+    /// A limit on concurrency refused the call.
+    Limiter,
+    /// A limit on the rate, or adaptive throttling, refused the call.
+    Throttle,
     /// A fallback answered in the server's stead.
     Fallback,
     /// The caller gave up, or the run ended.
@@ -103,13 +109,16 @@ pub enum Origin {
 }
 
 impl Origin {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 12] = [
         Self::Server,
         Self::Network,
         Self::ClientDeadline,
+        Self::AttemptTimeout,
         Self::Breaker,
         Self::Budget,
         Self::Shedder,
+        Self::Limiter,
+        Self::Throttle,
         Self::Fallback,
         Self::Cancelled,
         Self::Client,
@@ -127,12 +136,34 @@ impl Origin {
             Self::Server => "server",
             Self::Network => "network",
             Self::ClientDeadline => "client_deadline",
+            Self::AttemptTimeout => "attempt_timeout",
             Self::Breaker => "breaker",
             Self::Budget => "budget",
             Self::Shedder => "shedder",
+            Self::Limiter => "limiter",
+            Self::Throttle => "throttle",
             Self::Fallback => "fallback",
             Self::Cancelled => "cancelled",
             Self::Client => "client",
+        }
+    }
+}
+
+impl From<crate::resilience::Origin> for Origin {
+    fn from(origin: crate::resilience::Origin) -> Self {
+        use crate::resilience::Origin as Layer;
+        match origin {
+            Layer::Server => Self::Server,
+            Layer::Network => Self::Network,
+            Layer::ClientDeadline => Self::ClientDeadline,
+            Layer::AttemptTimeout => Self::AttemptTimeout,
+            Layer::Breaker => Self::Breaker,
+            Layer::Budget => Self::Budget,
+            Layer::Shedder => Self::Shedder,
+            Layer::Limiter => Self::Limiter,
+            Layer::Throttle => Self::Throttle,
+            Layer::Fallback => Self::Fallback,
+            Layer::Cancelled => Self::Cancelled,
         }
     }
 }

@@ -224,6 +224,24 @@ pub enum StopReason {
     NotRetryable,
     /// The call may have run, and is not marked as repeatable.
     NotIdempotent,
+    /// A layer of the client had turned it away.
+    Rejected,
+}
+
+impl From<crate::resilience::StopReason> for StopReason {
+    fn from(reason: crate::resilience::StopReason) -> Self {
+        use crate::resilience::StopReason as Layer;
+        match reason {
+            Layer::Attempts => Self::Attempts,
+            Layer::Budget => Self::Budget,
+            Layer::Deadline => Self::Deadline,
+            Layer::Pushback => Self::Pushback,
+            Layer::Committed => Self::Committed,
+            Layer::NotRetryable => Self::NotRetryable,
+            Layer::NotIdempotent => Self::NotIdempotent,
+            Layer::Rejected => Self::Rejected,
+        }
+    }
 }
 
 /// What a handler did.

@@ -1,3 +1,0 @@
-//! What a call costs: bare tonic, Squall, turmoil.
-
-fn main() {}

@@ -1,0 +1,103 @@
+//! What a call costs: bare tonic over a pipe, Squall's stack in stages, turmoil; all in one run, since machines differ.
+//!
+//! `cargo bench --bench engine` prints a line a figure. Every case is measured in rounds that alternate with the others, and
+//! the best round counts: noise on a shared machine only ever adds.
+
+mod duplex;
+mod squall_stack;
+mod turmoil_stack;
+
+use std::io::Write as _;
+use std::time::Instant;
+
+use squall::telemetry::proto::telemetry_service_server::TelemetryService;
+use squall::telemetry::proto::{AlertRequest, AlertResponse};
+use tonic::{Request, Response, Status};
+
+/// Clients in the standard comparison.
+const CLIENTS: u32 = 100;
+/// Unary calls each of them makes, one after another.
+const CALLS: u32 = 200;
+const ROUNDS: usize = 5;
+
+/// A server that answers at once.
+#[derive(Clone, Copy, Debug, Default)]
+struct Echo;
+
+#[tonic::async_trait]
+impl TelemetryService for Echo {
+    async fn report_alert(&self, request: Request<AlertRequest>) -> Result<Response<AlertResponse>, Status> {
+        Ok(Response::new(AlertResponse { acknowledged: true, tracking_id: request.into_inner().device_id }))
+    }
+}
+
+fn alert(client: u32) -> AlertRequest {
+    AlertRequest { device_id: format!("device-{client}"), alert_type: "threshold".into(), timestamp: 1 }
+}
+
+fn main() {
+    // `cargo test --benches` and `cargo bench -- --test` only check that everything runs.
+    let quick = std::env::args().any(|argument| argument == "--test");
+    let (calls, rounds) = if quick { (2, 1) } else { (CALLS, ROUNDS) };
+    let mut best = [f64::INFINITY; 4];
+    for _ in 0..rounds {
+        let cases: [&dyn Fn(); 4] = [
+            &|| duplex::run(CLIENTS, calls),
+            &|| squall_stack::calm(CLIENTS, calls),
+            &|| squall_stack::full(CLIENTS, calls, 0.0),
+            &|| squall_stack::lossy(CLIENTS, calls),
+        ];
+        for (case, best) in cases.iter().zip(&mut best) {
+            *best = best.min(micros_a_call(CLIENTS * calls, case));
+        }
+    }
+    let turmoil_calls = if quick { 1 } else { 20 };
+    let turmoil = micros_a_call(CLIENTS * turmoil_calls, &|| turmoil_stack::run(CLIENTS, turmoil_calls));
+    let [duplex, calm, full, lossy] = best;
+    figure("engine.duplex", duplex, "us");
+    figure("engine.calm", calm, "us");
+    figure("engine.full", full, "us");
+    figure("engine.turmoil", turmoil, "us");
+    figure("engine.calm_vs_duplex", calm / duplex, "x");
+    figure("engine.full_vs_duplex", full / duplex, "x");
+    figure("engine.loss1_vs_duplex", lossy / duplex, "x");
+    figure("engine.turmoil_vs_full", turmoil / full, "x");
+    scale(quick);
+    let idle = seconds(&|| squall_stack::idle_hour(if quick { 10 } else { 1_000 }));
+    figure("engine.idle_hour", idle, "s");
+}
+
+fn scale(quick: bool) {
+    for clients in [100_u32, 1_000, 10_000] {
+        let (clients, calls) = if quick { (clients / 100, 1) } else { (clients, (20_000 / clients).max(5)) };
+        let cost = micros_a_call(clients * calls, &|| squall_stack::full(clients, calls, 0.0));
+        figure(&format!("engine.clients_{clients}"), cost, "us");
+    }
+    if let Some(peak) = peak_memory_mb() {
+        figure("engine.rss_10000", peak, "MB");
+    }
+}
+
+/// The most memory this process ever had, which is what the 10,000 clients took.
+fn peak_memory_mb() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib / 1024.0)
+}
+
+fn micros_a_call(calls: u32, run: &dyn Fn()) -> f64 {
+    seconds(run) * 1e6 / f64::from(calls)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+fn seconds(run: &dyn Fn()) -> f64 {
+    let start = Instant::now();
+    run();
+    start.elapsed().as_secs_f64()
+}
+
+fn figure(name: &str, value: f64, unit: &str) {
+    // A closed pipe ends the benchmark's usefulness, not its correctness.
+    let _ = writeln!(std::io::stdout(), "figure {name} = {value:.3} {unit}");
+}
