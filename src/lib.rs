@@ -33,3 +33,9 @@ pub mod resilience;
 pub mod scenario;
 #[cfg(feature = "sim")]
 pub mod telemetry;
+#[cfg(feature = "sim")]
+pub mod faults;
+#[cfg(feature = "sim")]
+pub mod trial;
+#[cfg(feature = "sim")]
+pub mod experiment;

@@ -15,7 +15,7 @@ mod server;
 mod stage;
 mod timeline;
 
-pub(crate) use self::network::loss_model;
+pub(crate) use self::network::{byte_rate, loss_model};
 pub use self::stage::{ServerHost, Stage};
 pub use self::timeline::Timeline;
 

@@ -4,8 +4,8 @@
 //! packets (or connection attempts) that it really lost, delayed or refused.
 
 use super::{Fault, Stage, Window};
-use crate::net::{Counts, Impairment, ImpairmentId, LossModel, Pairs};
-use crate::scenario::{Bandwidth, Direction, FaultKind, Loss, Members};
+use crate::net::{ByteRate, Counts, Impairment, ImpairmentId, LossModel, Pairs};
+use crate::scenario::{Bandwidth, Direction, FaultKind, Loss, Members, units};
 use crate::telemetry::PORT;
 
 /// Packets between two sides are dropped, delayed, lost or throttled for a window.
@@ -25,7 +25,7 @@ impl LinkFault {
             FaultKind::SlowLink { add, .. } => Impairment::slow(add.clone()),
             FaultKind::Loss { loss, .. } => Impairment::lossy(loss_model(*loss)),
             FaultKind::Bandwidth { limit: Bandwidth::Limited(rate), .. } => {
-                Impairment { bandwidth: Some(*rate), ..Impairment::default() }
+                Impairment { bandwidth: Some(byte_rate(*rate)), ..Impairment::default() }
             }
             _ => Impairment::drop_all(),
         }
@@ -137,6 +137,12 @@ pub(crate) fn loss_model(loss: Loss) -> LossModel {
         Loss::Independent(rate) => LossModel::Independent(rate),
         Loss::GilbertElliott { enter, leave, bad, good } => LossModel::GilbertElliott { enter, leave, bad, good },
     }
+}
+
+/// The network's word for how fast bytes leave.
+pub(crate) fn byte_rate(rate: units::ByteRate) -> ByteRate {
+    // A scenario's rate has passed the same check.
+    ByteRate::per_second(rate.value()).expect("a rate is above zero and finite")
 }
 
 fn sum(counts: impl Iterator<Item = Counts>) -> Counts {

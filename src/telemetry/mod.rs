@@ -9,6 +9,7 @@
 
 mod caller;
 mod codel;
+mod drain;
 mod gate;
 mod handler;
 mod interference;

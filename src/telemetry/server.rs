@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use hyper::server::conn::http2;
 use hyper_util::rt::TokioIo;
-use tokio::sync::watch;
-
+use super::drain::Drain;
 use super::service::Service;
 use super::{Handler, Replica};
 use crate::clock::{self, HyperTimer};
@@ -22,20 +21,20 @@ pub const PORT: u16 = 50051;
 /// A process that was started; dropping the handle leaves it running.
 #[derive(Debug)]
 pub struct Running {
-    drain: watch::Sender<bool>,
+    drain: Drain,
 }
 
 impl Running {
     /// Says GOAWAY on every connection, accepts no more, and lets the calls that are open finish.
     pub fn drain(&self) {
-        self.drain.send_replace(true);
+        self.drain.begin();
     }
 }
 
 /// Starts a process of `replica` on `host`, which must be up. A `cold` one takes its start-up time first, and then warms up.
 pub fn serve(net: &Network, host: HostId, replica: &Arc<Replica>, cold: bool) -> Running {
-    let (drain, draining) = watch::channel(false);
-    let process = Process { net: net.clone(), host, replica: Arc::clone(replica), draining };
+    let drain = Drain::default();
+    let process = Process { net: net.clone(), host, replica: Arc::clone(replica), drain: drain.clone() };
     net.spawn_on(host, process.run(cold));
     Running { drain }
 }
@@ -44,11 +43,11 @@ struct Process {
     net: Network,
     host: HostId,
     replica: Arc<Replica>,
-    draining: watch::Receiver<bool>,
+    drain: Drain,
 }
 
 impl Process {
-    async fn run(mut self, cold: bool) {
+    async fn run(self, cold: bool) {
         if cold {
             clock::sleep(self.replica.group().startup).await;
         }
@@ -63,10 +62,10 @@ impl Process {
         }
     }
 
-    async fn next_connection(&mut self, listener: &mut Listener) -> Option<Stream> {
+    async fn next_connection(&self, listener: &mut Listener) -> Option<Stream> {
         let accepted: io::Result<_> = tokio::select! {
             biased;
-            _ = self.draining.wait_for(|draining| *draining) => return None,
+            () = self.drain.begun() => return None,
             accepted = listener.accept() => accepted,
         };
         accepted.ok().map(|(stream, _)| stream)
@@ -74,7 +73,7 @@ impl Process {
 
     fn connection(&self, stream: Stream, service: Service) -> impl Future<Output = ()> + Send + use<> {
         let executor = OnHost { net: self.net.clone(), host: self.host };
-        let mut draining = self.draining.clone();
+        let drain = self.drain.clone();
         // Without hyper's wall-clock `date` header, whose compressed length would vary from run to run.
         let connection = http2::Builder::new(executor)
             .timer(HyperTimer::new())
@@ -88,7 +87,7 @@ impl Process {
                 biased;
                 // Connections end as their peers please; every call that is hurt by it says so itself.
                 _ = connection.as_mut() => return,
-                _ = draining.wait_for(|draining| *draining) => connection.as_mut().graceful_shutdown(),
+                () = drain.begun() => connection.as_mut().graceful_shutdown(),
             }
             let _ = connection.await;
         }

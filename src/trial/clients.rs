@@ -62,7 +62,7 @@ fn channels(world: &World<'_>, index: usize, group: &ClientGroup, first: u32) ->
             };
             let ambient = surroundings.child(key.with(u64::from(number))).observed_by(Arc::new(scribe));
             let host = world.hosts.clients[index][number as usize];
-            resilience::build(strategy, &target, FromHost::new(&world.net, host, &world.directory), &ambient)
+            resilience::build(strategy, target.clone(), FromHost::new(&world.net, host, &world.directory), &ambient)
         })
         .collect()
 }

@@ -13,6 +13,9 @@ mod observe;
 mod tier;
 mod world;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock::{self, Instant, Simulation, Stalled};

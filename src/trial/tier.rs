@@ -38,7 +38,7 @@ pub(super) fn upcalls(
             let target = &plan.servers[downstream.server];
             let ambient = Ambient::new(key.named("tier").with(u64::from(number)).named(&target.name));
             let connector = FromHost::new(net, host, directory);
-            let client = resilience::build(strategy, &directory.target(target), connector, &ambient)?;
+            let client = resilience::build(strategy, directory.target(target), connector, &ambient)?;
             let tier = Tier { stub: TelemetryServiceClient::new(client), fan_out: downstream.fan_out };
             Ok(Box::new(tier) as Box<dyn Upcall>)
         })

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::{TrialSpec, tier};
-use crate::faults::{ServerHost, Stage, loss_model};
+use crate::faults::{ServerHost, Stage, byte_rate, loss_model};
 use crate::net::{Address, HostConfig, HostId, LinkConfig, Network, QueueLimit, Stream};
 use crate::random::Key;
 use crate::record::Recorder;
@@ -141,7 +141,7 @@ fn connect(net: &Network, hosts: &Hosts, link: &LinkPlan) {
         loss: loss_model(link.loss),
         bandwidth: match link.bandwidth {
             Bandwidth::Unlimited => None,
-            Bandwidth::Limited(rate) => Some(rate),
+            Bandwidth::Limited(rate) => Some(byte_rate(rate)),
         },
         queue: QueueLimit::Bytes(link.queue_bytes),
         ..LinkConfig::default()

@@ -1,0 +1,127 @@
+//! Squall itself: the bare network, and whole trials with every layer, recording and analysis.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use squall::analysis::TrialFold;
+use squall::clock::{self, HyperTimer, Simulation};
+use squall::experiment::Fold as _;
+use squall::net::{Address, HostConfig, HostId, Network, Stream};
+use squall::random::Key;
+use squall::resilience::{self, Ambient, Connector, Endpoint, Strategy, Target};
+use squall::scenario::Plan;
+use squall::telemetry::proto::telemetry_service_client::TelemetryServiceClient;
+use squall::telemetry::proto::telemetry_service_server::TelemetryServiceServer;
+use squall::trial::{self, TrialSpec};
+
+use crate::{Echo, alert};
+
+const PORT: u16 = 50051;
+
+/// Every layer that the standard strategies use, outermost first.
+const LAYERS: &str = "
+    layers:
+      - deadline: 2s
+      - retry: { attempts: 4, on: [UNAVAILABLE], backoff: { full_jitter: { base: 100ms, cap: 2s } }, budget: { tokens: 10, ratio: 0.1 } }
+      - attempt_timeout: 500ms
+      - breaker: { failure_rate: 50%, window: 10s, min_calls: 20, open: 5s, probes: 3 }
+";
+
+/// Real client and server over calm links of 250 us: nothing else.
+pub(crate) fn calm(clients: u32, calls: u32) {
+    let run = Simulation::new().run(async move {
+        let net = Network::new(Key::from_seed(1));
+        let server = net.add_host(HostConfig::named("telemetry".to_owned()));
+        net.spawn_on(server, serve(net.clone(), server));
+        let tasks: Vec<_> = (0..clients)
+            .map(|client| {
+                let host = net.add_host(HostConfig::named(format!("device-{client}")));
+                tokio::spawn(talk(FromHost { net: net.clone(), host, server }, client, calls))
+            })
+            .collect();
+        for task in tasks {
+            task.await.expect("no call fails");
+        }
+    });
+    run.expect("it does not stall");
+}
+
+async fn serve(net: Network, host: HostId) {
+    let mut listener = net.listen(host, PORT, 65_536).expect("the port is free");
+    let service = TelemetryServiceServer::new(Echo);
+    while let Ok((stream, _)) = listener.accept().await {
+        let service = hyper_util::service::TowerToHyperService::new(service.clone());
+        let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+            .timer(HyperTimer::new())
+            .auto_date_header(false)
+            .serve_connection(TokioIo::new(stream), service);
+        tokio::spawn(connection);
+    }
+}
+
+async fn talk(from: FromHost, client: u32, calls: u32) {
+    let target = Target::fixed("telemetry", ["telemetry:50051"]);
+    let ambient = Ambient::new(Key::from_seed(u64::from(client)));
+    let client_stack = resilience::build(&Strategy::default(), target, from, &ambient).expect("a bare channel");
+    let mut stub = TelemetryServiceClient::new(client_stack);
+    for _ in 0..calls {
+        stub.report_alert(alert(client)).await.expect("answers");
+    }
+}
+
+#[derive(Clone)]
+struct FromHost {
+    net: Network,
+    host: HostId,
+    server: HostId,
+}
+
+impl Connector for FromHost {
+    type Io = Stream;
+
+    async fn connect(&self, _: &Endpoint) -> std::io::Result<Stream> {
+        self.net.connect(self.host, Address::new(self.server, PORT)).await
+    }
+}
+
+/// A whole trial: every layer, the telemetry server, recording and analysis on.
+pub(crate) fn full(clients: u32, calls: u32, loss_percent: f64) {
+    let load = format!("{{ closed: {{ think: 0ms }} }}, max_calls: {calls}");
+    run(&plan(clients, &load, "3600s", loss_percent), u64::from(clients) * u64::from(calls));
+}
+
+/// The same over links that lose one packet in a hundred.
+pub(crate) fn lossy(clients: u32, calls: u32) {
+    full(clients, calls, 1.0);
+}
+
+/// An hour of virtual time in which `clients` connected clients do nothing after their first call.
+pub(crate) fn idle_hour(clients: u32) {
+    run(&plan(clients, "once", "3600s", 0.0), u64::from(clients));
+}
+
+fn run(plan: &Plan, offered: u64) {
+    let spec = TrialSpec { strategy: 0, seed: 1, control: false };
+    let fold = TrialFold::new(&trial::header(plan, spec));
+    let metrics = trial::run(plan, spec, fold).expect("the trial runs").finish();
+    assert_eq!(metrics.offered, offered, "every call was made");
+}
+
+fn plan(clients: u32, load: &str, duration: &str, loss_percent: f64) -> Plan {
+    let text = format!(
+        "name: engine
+duration: {duration}
+seeds: 1
+servers:
+  telemetry: {{ replicas: 1, service_time: 0ms, backlog: 65536 }}
+clients:
+  devices: {{ count: {clients}, calls: telemetry, load: {load} }}
+links:
+  - {{ between: [devices, telemetry], latency: 250us, loss: {loss_percent}% }}
+strategies:
+  - name: full{LAYERS}
+"
+    );
+    squall::scenario::parse("engine.yaml", &text).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}

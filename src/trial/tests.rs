@@ -1,0 +1,110 @@
+//! A small storm, run twice.
+
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use super::{TrialSpec, run};
+use crate::random::{Distribution, Probability};
+use crate::record::{Event, Kind};
+use crate::resilience::Strategy;
+use crate::scenario::units::CallRate;
+use crate::scenario::*;
+
+fn plan(clients: u32, load: Load, faults: Vec<FaultPlan>) -> Plan {
+    Plan {
+        name: "test".into(),
+        about: String::new(),
+        file: "test.yaml".into(),
+        duration: Duration::from_secs(10),
+        drain: Duration::from_secs(5),
+        warmup: Duration::ZERO,
+        seeds: Seeds { first: 1, count: 1 },
+        servers: vec![ServerGroup {
+            name: "telemetry".into(),
+            replicas: 2,
+            capacity: Capacity::Workers(64),
+            service_time: Distribution::constant(Duration::from_millis(50)),
+            concurrency: Concurrency { per_call: Duration::ZERO },
+            queue: QueuePlan { limit: 256, discipline: Discipline::Fifo },
+            when_full: WhenFull { code: tonic::Code::ResourceExhausted, pushback: None },
+            deadline_aware: false,
+            durability: Durability::WriteBehind(Duration::from_millis(200)),
+            dedup: false,
+            startup: Duration::from_millis(100),
+            cold_for: Duration::ZERO,
+            cold_factor: 1.0,
+            disk: Distribution::constant(Duration::from_millis(1)),
+            backlog: 128,
+            max_streams: 1000,
+            fairness: CallRate::UNLIMITED,
+            downstream: Vec::new(),
+        }],
+        clients: vec![ClientGroup {
+            name: "devices".into(),
+            count: clients,
+            calls: 0,
+            load,
+            channels: Channels::Own,
+            payload_bytes: 0,
+            start: Duration::ZERO,
+            stagger: Duration::ZERO,
+            max_calls: u32::MAX,
+            idempotent: false,
+        }],
+        links: Vec::new(),
+        faults,
+        strategies: vec![StrategyPlan {
+            name: "none".into(),
+            about: String::new(),
+            line: 1,
+            strategy: Strategy { name: "none".into(), ..Strategy::default() },
+        }],
+        expectations: Vec::new(),
+    }
+}
+
+fn crash() -> FaultPlan {
+    FaultPlan {
+        id: "crash-1".into(),
+        line: 1,
+        windows: vec![TimeWindow { start: Duration::from_secs(3), end: Duration::from_secs(5) }],
+        ramp: Duration::ZERO,
+        probability: Probability::ALWAYS,
+        selector: Selector { first: u64::MAX, every: NonZeroU64::MIN, clients: Vec::new() },
+        may_not_fire: false,
+        kind: FaultKind::Crash {
+            server: Members { group: Group::Servers(0), range: 0..1 },
+            how: CrashHow::Kill,
+            lose: Lose::Unsynced,
+        },
+    }
+}
+
+fn events(plan: &Plan, seed: u64) -> Vec<Event> {
+    run(plan, TrialSpec { strategy: 0, seed, control: false }, Vec::new()).unwrap()
+}
+
+fn count(events: &[Event], which: impl Fn(&Kind) -> bool) -> usize {
+    events.iter().filter(|event| which(&event.kind)).count()
+}
+
+#[test]
+fn on_a_calm_day_every_call_succeeds() {
+    let events = events(&plan(20, Load::Constant(CallRate::per_second(10.0).unwrap()), Vec::new()), 1);
+    let ok = count(&events, |kind| matches!(kind, Kind::CallEnded { code: crate::record::Code::Ok, .. }));
+    assert_eq!(ok, 20 * 10 * 10);
+    assert_eq!(count(&events, |kind| matches!(kind, Kind::HandlerEnded { .. })), ok);
+    assert_eq!(count(&events, |kind| matches!(kind, Kind::AttemptStarted { .. })), ok);
+    assert!(matches!(events.last().unwrap().kind, Kind::Ended { .. }));
+}
+
+#[test]
+fn a_crash_is_felt_and_counted_and_repeats_to_the_byte() {
+    let plan = plan(20, Load::Poisson(CallRate::per_second(10.0).unwrap()), vec![crash()]);
+    let first = events(&plan, 1);
+    let failed = count(&first, |kind| matches!(kind, Kind::CallEnded { code, .. } if *code != crate::record::Code::Ok));
+    assert!(failed > 0, "nobody noticed");
+    assert!(first.iter().any(|event| matches!(event.kind, Kind::FaultCounted { fault: 0, matched: 1, fired: 1 })));
+    assert_eq!(first, events(&plan, 1));
+    assert_ne!(first, events(&plan, 2));
+}
