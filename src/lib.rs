@@ -19,6 +19,10 @@
 pub mod analysis;
 pub mod clock;
 #[cfg(feature = "sim")]
+pub mod experiment;
+#[cfg(feature = "sim")]
+pub mod faults;
+#[cfg(feature = "sim")]
 pub mod load;
 #[cfg(feature = "sim")]
 pub mod net;
@@ -34,8 +38,4 @@ pub mod scenario;
 #[cfg(feature = "sim")]
 pub mod telemetry;
 #[cfg(feature = "sim")]
-pub mod faults;
-#[cfg(feature = "sim")]
 pub mod trial;
-#[cfg(feature = "sim")]
-pub mod experiment;

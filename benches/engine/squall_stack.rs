@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use squall::analysis::TrialFold;
+use squall::analysis::{Parts, TrialFold};
 use squall::clock::{self, HyperTimer, Simulation};
-use squall::experiment::Fold as _;
 use squall::net::{Address, HostConfig, HostId, Network, Stream};
 use squall::random::Key;
 use squall::resilience::{self, Ambient, Connector, Endpoint, Strategy, Target};
-use squall::scenario::Plan;
+use squall::scenario::{Alone, Plan};
 use squall::telemetry::proto::telemetry_service_client::TelemetryServiceClient;
 use squall::telemetry::proto::telemetry_service_server::TelemetryServiceServer;
 use squall::trial::{self, TrialSpec};
@@ -48,7 +47,7 @@ pub(crate) fn calm(clients: u32, calls: u32) {
 }
 
 async fn serve(net: Network, host: HostId) {
-    let mut listener = net.listen(host, PORT, 65_536).expect("the port is free");
+    let listener = net.listen(host, PORT, 65_536).expect("the port is free");
     let service = TelemetryServiceServer::new(Echo);
     while let Ok((stream, _)) = listener.accept().await {
         let service = hyper_util::service::TowerToHyperService::new(service.clone());
@@ -103,9 +102,10 @@ pub(crate) fn idle_hour(clients: u32) {
 
 fn run(plan: &Plan, offered: u64) {
     let spec = TrialSpec { strategy: 0, seed: 1, control: false };
-    let fold = TrialFold::new(&trial::header(plan, spec));
+    let parts = Parts::whole(0, plan.duration.as_nanos() as u64);
+    let fold = TrialFold::new(&trial::header(plan, spec), Arc::new(parts));
     let metrics = trial::run(plan, spec, fold).expect("the trial runs").finish();
-    assert_eq!(metrics.offered, offered, "every call was made");
+    assert_eq!(metrics.whole().calls, offered, "every call was made");
 }
 
 fn plan(clients: u32, load: &str, duration: &str, loss_percent: f64) -> Plan {
@@ -123,5 +123,5 @@ strategies:
   - name: full{LAYERS}
 "
     );
-    squall::scenario::parse("engine.yaml", &text).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    squall::scenario::parse("engine.yaml", &text, &Alone).unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }

@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -41,9 +41,8 @@ pub(crate) fn run(clients: u32, calls: u32) {
     for client in 0..clients {
         let done = Arc::clone(&done);
         sim.client(format!("device-{client}"), async move {
-            let connector = service_fn(|_: Uri| async {
-                TcpStream::connect(("telemetry", PORT)).await.map(TokioIo::new)
-            });
+            let connector =
+                service_fn(|_: Uri| async { TcpStream::connect(("telemetry", PORT)).await.map(TokioIo::new) });
             let channel = Endpoint::from_static("http://telemetry:50051").connect_with_connector(connector).await?;
             let mut stub = TelemetryServiceClient::new(channel);
             for _ in 0..calls {

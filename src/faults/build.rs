@@ -13,9 +13,7 @@ use crate::scenario::{FaultKind, FaultPlan};
 pub(super) fn build(plan: &FaultPlan, key: Key) -> Box<dyn Fault> {
     match &plan.kind {
         FaultKind::Crash { server, how, lose } => Box::new(Crash::new(server.clone(), *how, *lose)),
-        FaultKind::RollingRestart { server, down, how } => {
-            Box::new(RollingRestart::new(server.clone(), *down, *how))
-        }
+        FaultKind::RollingRestart { server, down, how } => Box::new(RollingRestart::new(server.clone(), *down, *how)),
         FaultKind::Pause { server } => Box::new(Pause::new(server.clone())),
         FaultKind::Partition { .. }
         | FaultKind::BlackHole { .. }

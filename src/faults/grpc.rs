@@ -59,10 +59,7 @@ impl Fault for GrpcFault {
     }
 
     fn counts(&self, _: &Stage) -> Counts {
-        Counts {
-            matched: self.tally.matched.load(Ordering::Relaxed),
-            fired: self.tally.fired.load(Ordering::Relaxed),
-        }
+        Counts { matched: self.tally.matched.load(Ordering::Relaxed), fired: self.tally.fired.load(Ordering::Relaxed) }
     }
 }
 

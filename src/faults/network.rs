@@ -76,7 +76,7 @@ impl RefuseFault {
 
 impl Fault for RefuseFault {
     fn start(&mut self, stage: &Stage, _: Window) {
-        self.active = stage.hosts(&self.server).into_iter().map(|host| stage.net().refuse(host, PORT)).collect();
+        self.active = stage.hosts(&self.server).into_iter().map(|host| stage.net().refuse(host, Some(PORT))).collect();
         self.laid.extend(&self.active);
     }
 
@@ -105,13 +105,15 @@ impl ConnectionFault {
 
 impl Fault for ConnectionFault {
     fn start(&mut self, stage: &Stage, _: Window) {
+        let net = stage.net();
         let hit = match &self.kind {
-            FaultKind::Reset { a, b } => stage.net().reset_connections(pairs(stage, a, b, Direction::Both)),
+            FaultKind::Reset { a, b } => net.reset_connections(pairs(stage, a, b, Direction::Both)),
             FaultKind::HalfOpen { clients, server } => {
-                stage.net().forget_connections(pairs(stage, server, clients, Direction::Forward))
+                let forgets = |host| net.forget(host, pairs(stage, server, clients, Direction::Forward));
+                stage.hosts(server).into_iter().map(forgets).sum()
             }
             _ => 0,
-        } as u64;
+        };
         self.counts.matched += hit;
         self.counts.fired += hit;
     }

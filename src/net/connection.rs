@@ -508,6 +508,7 @@ impl Connection {
             let written = copy_in(&mut end.pipe, bufs, room);
             if written > 0 {
                 socket.on_write(now, written, &mut end.out);
+                this.watchers.wrote(written as u64);
             }
             Poll::Ready(Ok(written))
         })

@@ -109,6 +109,12 @@ impl Network {
         id
     }
 
+    /// How many bytes programs have written to their streams so far, over all connections.
+    #[must_use]
+    pub fn bytes_written(&self) -> u64 {
+        self.inner.watchers.bytes_written()
+    }
+
     /// The name of a host.
     ///
     /// # Panics

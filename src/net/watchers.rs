@@ -1,6 +1,6 @@
 //! Those who are told what happens, shared by all connections.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::ConnectionId;
@@ -10,6 +10,7 @@ use crate::clock::Instant;
 #[derive(Default)]
 pub(super) struct Watchers {
     want_packets: AtomicBool,
+    bytes_written: AtomicU64,
     observers: Mutex<Vec<Arc<dyn Observer>>>,
 }
 
@@ -23,6 +24,14 @@ impl Watchers {
 
     pub(super) fn want_packets(&self) -> bool {
         self.want_packets.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn wrote(&self, bytes: u64) {
+        self.bytes_written.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn bytes_written(&self) -> u64 {
+        self.bytes_written.load(Ordering::Relaxed)
     }
 
     fn each(&self, tell: impl Fn(&dyn Observer)) {

@@ -6,14 +6,14 @@ use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
-use hyper::server::conn::http2;
-use hyper_util::rt::TokioIo;
 use super::drain::Drain;
 use super::service::Service;
 use super::{Handler, Replica};
 use crate::clock::{self, HyperTimer};
 use crate::net::{HostId, Listener, Network, Stream};
 use crate::record::{HostChange, Kind};
+use hyper::server::conn::http2;
+use hyper_util::rt::TokioIo;
 
 /// The port of the telemetry service on every host.
 pub const PORT: u16 = 50051;

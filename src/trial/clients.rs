@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use super::alert;
 use super::inflight::InFlight;
 use super::observe::Scribe;
 use super::world::{FromHost, World};
-use super::alert;
 use crate::clock::{self, Instant};
 use crate::load::{Arrivals, OpenLoop, arrivals};
 use crate::random::{Distribution, Key};

@@ -110,7 +110,7 @@ async fn play(plan: &Plan, spec: TrialSpec, recorder: &Recorder) -> Result<(), T
     clock::sleep_until(Instant::ORIGIN + plan.duration).await;
     crowd.finish(Instant::ORIGIN + plan.end()).await;
     timeline.count();
-    recorder.record(Kind::Ended { wire_bytes: world.stage.net().bytes_sent() });
+    recorder.record(Kind::Ended { wire_bytes: world.stage.net().bytes_written() });
     recorder.close();
     Ok(())
 }

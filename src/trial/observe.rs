@@ -58,11 +58,9 @@ fn of_call(call: CallId, attempt: u32, kind: &EventKind) -> Option<Kind> {
         EventKind::AttemptEnded { code, origin, .. } => {
             Kind::AttemptEnded { call, attempt, code: (*code).into(), origin: (*origin).into() }
         }
-        EventKind::RetryScheduled { after, .. } => Kind::RetryScheduled {
-            call,
-            attempt,
-            after_ns: u64::try_from(after.as_nanos()).unwrap_or(u64::MAX),
-        },
+        EventKind::RetryScheduled { after, .. } => {
+            Kind::RetryScheduled { call, attempt, after_ns: u64::try_from(after.as_nanos()).unwrap_or(u64::MAX) }
+        }
         EventKind::RetryStopped { reason, .. } => Kind::RetryStopped { call, attempt, reason: (*reason).into() },
         EventKind::Hedged => Kind::Hedged { call, attempt },
         _ => Kind::Rejected { call, by: rejected_by(kind)? },

@@ -51,7 +51,11 @@ struct Tier {
 }
 
 impl Upcall for Tier {
-    fn call(&self, alert: AlertRequest, caller: Caller) -> Pin<Box<dyn Future<Output = Result<(), tonic::Status>> + Send>> {
+    fn call(
+        &self,
+        alert: AlertRequest,
+        caller: Caller,
+    ) -> Pin<Box<dyn Future<Output = Result<(), tonic::Status>> + Send>> {
         let calls: Vec<_> = (0..self.fan_out).map(|_| one(self.stub.clone(), alert.clone(), caller)).collect();
         Box::pin(async move {
             // All at once: the first error ends the wait, and the others are dropped with it.
@@ -60,7 +64,11 @@ impl Upcall for Tier {
     }
 }
 
-async fn one(mut stub: TelemetryServiceClient<Client>, alert: AlertRequest, caller: Caller) -> Result<(), tonic::Status> {
+async fn one(
+    mut stub: TelemetryServiceClient<Client>,
+    alert: AlertRequest,
+    caller: Caller,
+) -> Result<(), tonic::Status> {
     let mut request = tonic::Request::new(alert);
     request.extensions_mut().insert(resilience::CallId(caller.call.bits()));
     if caller.deadline != Instant::NEVER {

@@ -57,8 +57,7 @@ impl<'p> World<'p> {
             }
             servers.push(replicas);
         }
-        let stage =
-            Stage::new(net.clone(), servers, hosts.clients.clone(), recorder.clone(), key.named("faults"));
+        let stage = Stage::new(net.clone(), servers, hosts.clients.clone(), recorder.clone(), key.named("faults"));
         Ok(Self { plan, spec, key, recorder: recorder.clone(), stage, net, hosts, directory })
     }
 }
@@ -72,7 +71,10 @@ pub(super) struct Directory {
 impl Directory {
     fn of(plan: &Plan, hosts: &Hosts) -> Self {
         let named = plan.servers.iter().zip(&hosts.servers).flat_map(|(group, members)| {
-            members.iter().enumerate().map(|(replica, host)| (authority(&group.name, replica), Address::new(*host, PORT)))
+            members
+                .iter()
+                .enumerate()
+                .map(|(replica, host)| (authority(&group.name, replica), Address::new(*host, PORT)))
         });
         let endpoints = named.zip(0..).map(|((name, address), number)| (name, (address, number))).collect();
         Self { endpoints }

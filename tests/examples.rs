@@ -1,0 +1,61 @@
+//! The examples do what they say, over real loopback TCP, as separate processes.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+/// Examples are built beside the test's own `deps` folder.
+fn example(name: &str) -> Command {
+    let mut path: PathBuf = std::env::current_exe().unwrap();
+    path.pop();
+    path.pop();
+    Command::new(path.join("examples").join(name))
+}
+
+struct Server {
+    process: Child,
+    address: String,
+}
+
+impl Server {
+    fn start() -> Self {
+        let mut process = example("telemetry_server")
+            .arg("127.0.0.1:0")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the example is built");
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on ").expect("it says where it listens").to_owned();
+        Self { process, address }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It has no other way to end.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn send(uri: &str) -> (bool, String) {
+    let output = example("send_alert").arg(uri).output().unwrap();
+    (output.status.success(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn an_alert_is_acknowledged_with_a_tracking_id() {
+    let server = Server::start();
+    let (ok, text) = send(&format!("http://{}", server.address));
+    assert!(ok, "{text}");
+    assert_eq!(text, "acknowledged: true, tracking id: device-1-1\n");
+}
+
+#[test]
+fn without_a_server_it_says_why() {
+    let address = Server::start().address.clone();
+    let (ok, text) = send(&format!("http://{address}"));
+    assert!(!ok);
+    assert!(text.starts_with("failed: Unavailable: ") && text.contains("refused"), "{text}");
+}
