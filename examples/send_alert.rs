@@ -48,7 +48,7 @@ async fn send(uri: String) -> Result<(bool, String), Status> {
 
 /// An error and its causes: "transport error: Connection refused".
 fn reason(error: &dyn Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
+    let causes = std::iter::successors(error.source(), |&error| error.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 

@@ -1,11 +1,10 @@
 //! Squall itself: the bare network, and whole trials with every layer, recording and analysis.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use squall::analysis::{Parts, TrialFold};
-use squall::clock::{self, HyperTimer, Simulation};
+use squall::clock::{HyperTimer, Simulation};
 use squall::net::{Address, HostConfig, HostId, Network, Stream};
 use squall::random::Key;
 use squall::resilience::{self, Ambient, Connector, Endpoint, Strategy, Target};
