@@ -55,19 +55,18 @@ impl Beside {
 
 impl Resolver for Beside {
     fn shared(&self) -> Result<Vec<(String, String)>, (String, String)> {
-        let absolute = std::path::absolute(&self.folder).unwrap_or_else(|_| self.folder.clone());
-        let depth = self.folder.components().count();
+        let here = if self.folder.as_os_str().is_empty() { Path::new(".") } else { &self.folder };
+        let folder = std::fs::canonicalize(here).unwrap_or_else(|_| self.folder.clone());
+        // Where the path was given plainly, so are the folders above it; else only the full path is right.
+        let plain = folder.ends_with(&self.folder);
         let mut found = Vec::new();
-        for (up, folder) in absolute.ancestors().enumerate() {
+        for (up, folder) in folder.ancestors().enumerate() {
             let path = folder.join(SHARED);
             if !path.is_file() {
                 continue;
             }
-            // What lies above the given path has no short name to show.
-            let shown = match self.folder.ancestors().nth(up) {
-                Some(given) if up < depth || given == self.folder => given.join(SHARED),
-                _ => path.clone(),
-            };
+            let given = self.folder.ancestors().nth(up).filter(|_| plain);
+            let shown = given.map_or_else(|| path.clone(), |given| given.join(SHARED));
             let name = shown.display().to_string();
             let text = read_text(&path).map_err(|why| (name.clone(), why.message))?;
             found.push((name, text));

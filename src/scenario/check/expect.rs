@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Checker;
+use crate::random::Probability;
 use crate::scenario::diagnostics::{Mistake, Span};
 use crate::scenario::metric::{Metric, Unit};
 use crate::scenario::plan::{Aggregate, Bound, Expectation, FaultPlan, Op, Scope, Strategies, StrategyPlan};
@@ -224,7 +225,7 @@ fn value(text: &str, metric: Metric) -> Result<f64, String> {
         number.ok_or_else(|| format!("`{}` is no figure for `{metric}`", shorten(text)))
     };
     match metric.unit() {
-        Unit::Share => units::percent(text).map(|share| share.value()).map_err(quantity),
+        Unit::Share => units::percent(text).map(Probability::value).map_err(quantity),
         Unit::PerSecond if text == "0/s" => Ok(0.0),
         Unit::PerSecond => units::call_rate(text).map(units::CallRate::value).map_err(quantity),
         Unit::Milliseconds if text == "never" => Ok(f64::INFINITY),

@@ -21,20 +21,15 @@ pub(super) const ENTRIES: &str = "$squall::entries";
 pub(super) const SCALAR_OR: &str = "$squall::scalar_or";
 
 /// One value of a file.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) enum Field<T> {
     /// It was not given.
+    #[default]
     Absent,
     /// It was given, is wrong, and the mistake is noted.
     Wrong(Span),
     /// It is this, and stands there.
     Given(T, Span),
-}
-
-impl<T> Default for Field<T> {
-    fn default() -> Self {
-        Self::Absent
-    }
 }
 
 impl<T> Field<T> {

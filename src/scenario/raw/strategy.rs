@@ -39,9 +39,9 @@ pub(crate) enum Layer {
     /// Each attempt must end within this time.
     AttemptTimeout(Time),
     /// Failed attempts are repeated (gRFC A6).
-    Retry(Retry),
+    Retry(Box<Retry>),
     /// Calls are held back while too many fail.
-    Breaker(Breaker),
+    Breaker(Box<Breaker>),
 }
 
 /// Failed attempts are repeated.
