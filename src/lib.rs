@@ -14,9 +14,12 @@
 //! - `scenario`: a file becomes a checked plan, or a list of mistakes.
 //! - `analysis`: events become figures, statistics over seeds and verdicts.
 //! - `report`: what people and programs read of a run.
+//! - `cli`: the `squall` command.
 
 #[cfg(feature = "sim")]
 pub mod analysis;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod clock;
 #[cfg(feature = "sim")]
 pub mod experiment;

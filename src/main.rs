@@ -1,3 +1,7 @@
 //! The `squall` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    squall::cli::main()
+}

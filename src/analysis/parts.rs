@@ -34,7 +34,7 @@ impl Parts {
     /// When the parts overlap in more than 65,535 different ways; a scenario file is too short for that.
     #[must_use]
     pub fn new(warmup_ns: u64, duration_ns: u64, others: &[Vec<Range<u64>>]) -> Self {
-        let whole = [warmup_ns..u64::MAX];
+        let whole: Vec<_> = std::iter::once(warmup_ns..u64::MAX).collect();
         let parts: Vec<&[Range<u64>]> = std::iter::once(&whole[..]).chain(others.iter().map(Vec::as_slice)).collect();
         let mut starts: Vec<u64> =
             parts.iter().copied().flatten().flat_map(|range| [range.start, range.end]).chain([0]).collect();
@@ -108,7 +108,7 @@ mod tests {
     /// A border belongs to what follows it, as a fault's window is half open.
     #[test]
     fn calls_belong_to_every_part_that_holds_their_due_time() {
-        let parts = Parts::new(5, 100, &[vec![10..20, 30..40], vec![15..50]]);
+        let parts = Parts::new(5, 100, &[vec![10..20, 30..40], std::iter::once(15..50).collect()]);
         let table: [(u64, &[usize]); 9] = [
             (0, &[]),
             (5, &[0]),

@@ -44,20 +44,24 @@ impl Scopes {
 fn ranges(plan: &Plan, scope: &Scope) -> Vec<Range<u64>> {
     let windows = |fault: usize| plan.faults[fault].windows.iter();
     let whole = match scope {
-        Scope::Whole => vec![0..u64::MAX],
+        Scope::Whole => one(0..u64::MAX),
         Scope::During(fault) => windows(*fault).map(|window| nanos(window.start)..nanos(window.end)).collect(),
         Scope::After(fault, pause) => {
             let end = windows(*fault).map(|window| window.end).max().unwrap_or_default();
-            vec![nanos(end + *pause)..u64::MAX]
+            one(nanos(end + *pause)..u64::MAX)
         }
         Scope::Before(fault) => {
             let start = windows(*fault).map(|window| window.start).min().unwrap_or_default();
-            vec![0..nanos(start)]
+            one(0..nanos(start))
         }
-        Scope::Between(from, to) => vec![nanos(*from)..nanos(*to)],
+        Scope::Between(from, to) => one(nanos(*from)..nanos(*to)),
     };
     let warmup = nanos(plan.warmup);
     whole.into_iter().map(|range| range.start.max(warmup)..range.end.max(warmup)).collect()
+}
+
+fn one(range: Range<u64>) -> Vec<Range<u64>> {
+    std::iter::once(range).collect()
 }
 
 pub(super) fn nanos(duration: Duration) -> u64 {

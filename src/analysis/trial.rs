@@ -12,6 +12,7 @@ use super::calls::{Call, Calls, State};
 use super::parts::Parts;
 use super::series::Series;
 use super::tally::{PartMetrics, Tally};
+use crate::experiment::Fold;
 use crate::record::{CallId, Code, Event, Fingerprint, Header, Kind, Origin, Sink};
 
 /// Folds the events of one trial.
@@ -218,6 +219,14 @@ impl Sink for TrialFold {
             | Kind::Shed { .. }
             | Kind::Host { .. } => {}
         }
+    }
+}
+
+impl Fold for TrialFold {
+    type Output = TrialMetrics;
+
+    fn finish(self) -> TrialMetrics {
+        Self::finish(self)
     }
 }
 

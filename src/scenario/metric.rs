@@ -134,6 +134,35 @@ impl Metric {
         }
     }
 
+    /// What it says, in a sentence.
+    #[must_use]
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::SuccessRate => "OK calls / offered calls.",
+            Self::Goodput => "OK calls a second.",
+            Self::Amplification => "Attempts / calls.",
+            Self::WorkAmplification => "Handler executions / calls, over all tiers.",
+            Self::WastedWork => "Server busy time spent for callers already gone / all busy time.",
+            Self::MeanLatency => "Mean latency of all calls, from when they were due to when they ended.",
+            Self::P50 => "Median latency.",
+            Self::P90 => "90th percentile of latency.",
+            Self::P95 => "95th percentile of latency.",
+            Self::P99 => "99th percentile of latency.",
+            Self::P999 => "99.9th percentile of latency.",
+            Self::MaxLatency => "The longest latency.",
+            Self::Recovery => {
+                "From a fault's end until success is back at the level of the same trial without faults, and stays."
+            }
+            Self::LostAcknowledged => "Alerts that were acknowledged and are in no log at the end.",
+            Self::Duplicates => "Entries of the logs beyond the first of an alert.",
+            Self::UnacknowledgedRecorded => "Alerts in a log whose client was never told so.",
+            Self::Calls => "Calls offered.",
+            Self::Attempts => "Attempts made.",
+            Self::Executions => "Handlers run.",
+            Self::Errors => "Calls that did not end OK.",
+        }
+    }
+
     /// What it is measured in.
     #[must_use]
     pub const fn unit(self) -> Unit {

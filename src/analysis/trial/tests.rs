@@ -139,7 +139,8 @@ fn a_log_that_breaks_off_counts_open_calls_as_abandoned() {
 fn acknowledgements_are_held_against_the_log() {
     let fallback = ended(MS, 0, Code::Ok, Origin::Fallback);
     let failed = ended(MS, 0, Code::Unavailable, Origin::Network);
-    let table: [(&[(u64, Kind)], [u64; 3]); 9] = [
+    type Row<'a> = (&'a [(u64, Kind)], [u64; 3]);
+    let table: [Row<'_>; 9] = [
         (&[recorded(0), ok(MS, 0)], [0, 0, 0]),
         (&[ok(MS, 0)], [1, 0, 0]),
         (&[recorded(0), ok(MS, 0), record_lost(0)], [1, 0, 0]),

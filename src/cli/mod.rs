@@ -1,0 +1,52 @@
+//! The `squall` command: arguments in, reports out, one exit code.
+//!
+//! Rule: data goes to stdout, everything else to stderr, and nothing outside this module prints. A command returns what it
+//! found or why it could not; turning that into words and an exit code happens in one place, [`exit`].
+
+mod args;
+mod completions;
+mod exit;
+mod files;
+mod list;
+mod logging;
+mod new;
+mod plans;
+mod progress;
+mod request;
+mod run;
+mod schema;
+mod signals;
+mod streams;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::args::{Args, Command};
+use self::exit::{Exit, Failure};
+use self::streams::Streams;
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(told) => return exit::usage(&told),
+    };
+    let streams = Streams::new(args.color);
+    logging::start(args.verbose, &streams);
+    match command(args.command, &streams) {
+        Ok(exit) => exit.into(),
+        Err(failure) => exit::fail(&failure, &streams),
+    }
+}
+
+fn command(command: Command, streams: &Streams) -> Result<Exit, Failure> {
+    match command {
+        Command::Run(typed) => run::run(&request::Run::meant(typed)?, streams),
+        Command::List(typed) => list::list(&typed, streams),
+        Command::Schema(typed) => schema::schema(&typed, streams),
+        Command::New(typed) => new::new(&typed, streams),
+        Command::Completions(typed) => completions::completions(&typed, streams),
+    }
+}

@@ -1,0 +1,93 @@
+//! The command line as it is meant: complete, with every default filled in.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use super::args::{self, Format, Inconclusive, SummaryMode};
+use super::exit::Failure;
+use crate::analysis::Policy;
+use crate::report::human::Summary;
+use crate::scenario::Seeds;
+
+/// A run that was asked for.
+#[derive(Debug)]
+pub(super) struct Run {
+    /// Which files or folders; none: the default place.
+    pub(super) paths: Vec<PathBuf>,
+    /// Which strategies; none: all.
+    pub(super) strategies: Vec<String>,
+    /// Which seeds.
+    pub(super) seeds: SeedChoice,
+    /// How many trials at a time.
+    pub(super) threads: usize,
+    /// What goes to stdout.
+    pub(super) format: Format,
+    /// Where every format is written besides.
+    pub(super) report_dir: Option<PathBuf>,
+    /// How much the human format says.
+    pub(super) summary: Summary,
+    /// What becomes of inconclusive verdicts.
+    pub(super) policy: Policy,
+    /// Whether progress is shown on a terminal.
+    pub(super) progress: bool,
+}
+
+/// Which seeds a scenario runs with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SeedChoice {
+    first: Option<u64>,
+    count: Option<u32>,
+}
+
+impl Run {
+    /// What was meant by what was typed.
+    pub(super) fn meant(typed: args::Run) -> Result<Self, Failure> {
+        let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Ok(Self {
+            paths: typed.paths,
+            strategies: typed.strategies,
+            seeds: SeedChoice { first: typed.seed, count: typed.seeds },
+            threads: typed.jobs.map_or_else(cores, usize::from),
+            format: typed.format,
+            report_dir: typed.report_dir,
+            summary: match typed.summary_mode {
+                SummaryMode::Compact => Summary::Compact,
+                SummaryMode::Full => Summary::Full,
+            },
+            policy: match typed.inconclusive {
+                Inconclusive::ByFigure => Policy::ByFigure,
+                Inconclusive::Pass => Policy::Pass,
+                Inconclusive::Fail => Policy::Fail,
+            },
+            progress: !typed.quiet,
+        })
+    }
+}
+
+impl SeedChoice {
+    /// The seeds of a scenario that would itself run with `own`.
+    pub(super) fn of(self, own: Seeds) -> Seeds {
+        // One seed is asked for to look at it: it comes alone unless more are asked for.
+        let count = self.count.unwrap_or(if self.first.is_some() { 1 } else { own.count });
+        Seeds { first: self.first.unwrap_or(own.first), count }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_as_they_are_meant() {
+        let own = Seeds { first: 10, count: 5 };
+        let table = [
+            (None, None, own),
+            (Some(7), None, Seeds { first: 7, count: 1 }),
+            (None, Some(20), Seeds { first: 10, count: 20 }),
+            (Some(7), Some(20), Seeds { first: 7, count: 20 }),
+        ];
+        for (first, count, expected) in table {
+            assert_eq!(SeedChoice { first, count }.of(own), expected);
+        }
+    }
+}
