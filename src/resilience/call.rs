@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 
-use super::Ambient;
+use tonic::Code;
+
+use super::{Ambient, Origin, Outcome};
 use crate::clock::{self, Instant};
 
 /// The number of a call: an `http::Request` (or `tonic::Request`) extension. Without it layers number calls themselves.
@@ -116,6 +118,8 @@ pub(crate) struct Context {
     /// How many attempts the server may have seen before, for `grpc-previous-rpc-attempts`.
     pub(crate) previous: u32,
     pub(crate) deadline: Option<Instant>,
+    /// Whose deadline it is.
+    pub(crate) deadline_origin: Origin,
     pub(crate) idempotency: Idempotency,
     /// The highest attempt number given out; layers that start further attempts share it.
     numbers: Option<Arc<AtomicU32>>,
@@ -133,6 +137,7 @@ impl Context {
                 attempt: 1,
                 previous: 0,
                 deadline: extensions.get::<CallDeadline>().map(|deadline| deadline.0),
+                deadline_origin: Origin::ClientDeadline,
                 idempotency: extensions.get::<Idempotency>().copied().unwrap_or_default(),
                 numbers: None,
                 stamped: Instant::NEVER,
@@ -156,8 +161,19 @@ impl Context {
     }
 
     /// Bounds the call; an earlier deadline stays.
-    pub(crate) fn bound(&mut self, deadline: Instant) {
-        self.deadline = Some(self.deadline.map_or(deadline, |earlier| earlier.min(deadline)));
+    pub(crate) fn bound(&mut self, deadline: Instant, origin: Origin) {
+        if self.deadline.is_none_or(|earlier| deadline < earlier) {
+            self.deadline = Some(deadline);
+            self.deadline_origin = origin;
+        }
+    }
+
+    /// What it means that the attempt is dropped at `now`: its deadline, or the caller's change of mind.
+    pub(crate) fn dropped(deadline: Option<(Instant, Origin)>, now: Instant) -> Outcome {
+        match deadline {
+            Some((at, origin)) if now >= at => Outcome { code: Code::DeadlineExceeded, origin },
+            _ => Outcome::CANCELLED,
+        }
     }
 }
 

@@ -134,7 +134,7 @@ where
         let context = CallContext::of(&mut request, ambient);
         let earlier = context.deadline;
         let deadline = now + self.bound.timeout;
-        context.bound(deadline);
+        context.bound(deadline, self.bound.origin);
         let timer = match earlier {
             // Whoever set the earlier deadline outside of us watches it; if it was the caller alone, nobody does but us.
             Some(earlier) if earlier <= deadline => Timer { deadline: earlier, origin: Origin::ClientDeadline },

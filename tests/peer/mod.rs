@@ -65,6 +65,8 @@ pub(crate) enum Door {
     Slammed,
     /// Nothing ever comes back.
     BlackHole,
+    /// SETTINGS, and then nothing, not even to pings.
+    GoesSilent,
     /// SETTINGS, and as soon as a request comes, GOAWAY with a last stream before it.
     TurnsAway,
 }
@@ -189,6 +191,30 @@ async fn turn_away(mut io: DuplexStream) {
     let _ = io.read_to_end(&mut rest).await;
 }
 
+/// Reads for ever, answers nothing.
+async fn go_silent(mut io: DuplexStream) {
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    let _ = io.write_all(&SETTINGS).await;
+    let mut rest = Vec::new();
+    let _ = io.read_to_end(&mut rest).await;
+}
+
+/// The first endpoint is one server, all others another.
+#[derive(Clone)]
+pub(crate) struct Pair {
+    pub(crate) first: Server,
+    pub(crate) others: Server,
+}
+
+impl Connector for Pair {
+    type Io = DuplexStream;
+
+    async fn connect(&self, endpoint: &Endpoint) -> io::Result<DuplexStream> {
+        let first = endpoint.as_str() == "server-0:1";
+        if first { self.first.connect(endpoint).await } else { self.others.connect(endpoint).await }
+    }
+}
+
 /// Every endpoint leads to the server, 1 ms away.
 impl Connector for Server {
     type Io = DuplexStream;
@@ -205,6 +231,9 @@ impl Connector for Server {
             Door::Refused => return Err(io::ErrorKind::ConnectionRefused.into()),
             Door::Slammed => drop(server),
             Door::BlackHole => std::future::pending().await,
+            Door::GoesSilent => {
+                tokio::spawn(go_silent(server));
+            }
             Door::TurnsAway => {
                 tokio::spawn(turn_away(server));
             }

@@ -15,6 +15,7 @@ use super::load::Load;
 use super::pool::Lane;
 use crate::clock::{self, Instant};
 use crate::resilience::breaker::BreakerPass;
+use crate::resilience::call::Context as CallContext;
 use crate::resilience::failure::outcome_of_h2;
 use crate::resilience::gate::Pass;
 use crate::resilience::{Ambient, BoxError, CallId, EventKind, Failure, Origin, Outcome};
@@ -27,6 +28,7 @@ pub struct Attempt {
     endpoint: Endpoint,
     started: Instant,
     committed: bool,
+    deadline: Option<(Instant, Origin)>,
     lane: Option<Held>,
     open: bool,
 }
@@ -44,6 +46,7 @@ impl Attempt {
         lane: &Lane,
         call: CallId,
         number: u32,
+        deadline: Option<(Instant, Origin)>,
         breaker: Option<BreakerPass>,
     ) -> Self {
         lane.load.begin();
@@ -55,13 +58,20 @@ impl Attempt {
             endpoint: lane.link.endpoint.clone(),
             started: clock::now(),
             committed: false,
+            deadline,
             lane: Some(Held { load: Arc::clone(&lane.load), calls: Arc::clone(&lane.link.calls), breaker }),
             open: true,
         }
     }
 
     /// An attempt on a connection that somebody else looks after.
-    pub(super) fn plain(ambient: &Ambient, endpoint: &Endpoint, call: CallId, number: u32) -> Self {
+    pub(super) fn plain(
+        ambient: &Ambient,
+        endpoint: &Endpoint,
+        call: CallId,
+        number: u32,
+        deadline: Option<(Instant, Origin)>,
+    ) -> Self {
         Self {
             ambient: ambient.clone(),
             call,
@@ -69,6 +79,7 @@ impl Attempt {
             endpoint: endpoint.clone(),
             started: clock::now(),
             committed: false,
+            deadline,
             lane: None,
             open: true,
         }
@@ -117,7 +128,7 @@ impl Attempt {
 impl Drop for Attempt {
     fn drop(&mut self) {
         if self.open {
-            self.close(Outcome::CANCELLED);
+            self.close(CallContext::dropped(self.deadline, clock::now()));
         }
         if let Some(held) = &self.lane {
             held.load.end();

@@ -20,11 +20,11 @@ use http_body_util::Full;
 use super::body::{Attempt, ChannelBody};
 use super::pool::{Lane, Pick};
 use super::{Channel, Connector, runner};
-use crate::clock;
+use crate::clock::{self, Instant};
 use crate::resilience::call::{Context as CallContext, stamp_deadline};
 use crate::resilience::failure::outcome_of_h2;
 use crate::resilience::gate::Pass;
-use crate::resilience::{BoxError, CallId, EventKind, Failure, Outcome};
+use crate::resilience::{BoxError, CallId, EventKind, Failure, Origin, Outcome};
 
 pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -33,6 +33,7 @@ pub struct ChannelFuture<C: Connector> {
     channel: Channel<C>,
     call: CallId,
     attempt: u32,
+    deadline: Option<(Instant, Origin)>,
     /// Transparent retries made so far of requests that may have left the client.
     replays: u32,
     state: State,
@@ -58,7 +59,8 @@ impl<C: Connector> ChannelFuture<C> {
     pub(super) fn new(channel: Channel<C>, mut request: Request<tonic::body::Body>) -> Self {
         let context = CallContext::of(&mut request, &channel.shared.ambient);
         let (call, attempt) = (context.id, context.attempt);
-        Self { channel, call, attempt, replays: 0, state: State::Picking(Some(request)) }
+        let deadline = context.deadline.map(|at| (at, context.deadline_origin));
+        Self { channel, call, attempt, deadline, replays: 0, state: State::Picking(Some(request)) }
     }
 
     /// Hands the request to a connection, if there is one.
@@ -91,7 +93,7 @@ impl<C: Connector> ChannelFuture<C> {
             stamp_deadline(&mut taken, &shared.ambient, now);
             let (head, body) = address(taken, &lane, shared.trace, self.call, self.attempt);
             let again = copy(&head);
-            let attempt = Attempt::begin(&shared.ambient, &lane, self.call, self.attempt, breaker);
+            let attempt = Attempt::begin(&shared.ambient, &lane, self.call, self.attempt, self.deadline, breaker);
             match lane.link.send.send_request(head, false) {
                 Ok((response, stream)) => {
                     let upload = Upload::new(body, stream);

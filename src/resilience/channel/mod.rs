@@ -14,11 +14,13 @@ mod call;
 mod config;
 mod connection;
 mod endpoint;
+mod health;
 mod io;
 mod load;
 mod outlier;
 mod pool;
 mod runner;
+mod sweeper;
 mod tonic_channel;
 
 pub use self::body::ChannelBody;

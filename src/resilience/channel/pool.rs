@@ -14,6 +14,7 @@ use tonic::Code;
 
 use super::endpoint::Endpoint;
 use super::load::Load;
+use super::outlier::Host;
 use super::{Balance, ConnectionState};
 use crate::clock::Instant;
 use crate::random::Key;
@@ -43,7 +44,7 @@ pub(super) struct Subchannel {
     pub(super) link: Option<Link>,
     pub(super) reason: Arc<str>,
     pub(super) load: Arc<Load>,
-    pub(super) ejected: bool,
+    pub(super) host: Host,
     pub(super) healthy: bool,
     pub(super) breaker: Option<Breaker>,
 }
@@ -59,7 +60,7 @@ impl Subchannel {
             link: None,
             reason: "not connected yet".into(),
             load: Arc::new(Load::new(decay)),
-            ejected: false,
+            host: Host::default(),
             healthy: true,
             breaker,
         }
@@ -68,7 +69,7 @@ impl Subchannel {
     fn takes_calls(&self, now: Instant) -> bool {
         self.link.is_some()
             && self.healthy
-            && !self.ejected
+            && !self.host.is_ejected()
             && self.breaker.as_ref().is_none_or(|breaker| breaker.would_admit(now))
     }
 
@@ -84,6 +85,8 @@ pub(super) struct Pool {
     pub(super) subchannels: Vec<Subchannel>,
     pub(super) waiting: Vec<Waker>,
     pub(super) closed: bool,
+    /// Whether the first call has come.
+    pub(super) used: bool,
     turn: usize,
     picks: u64,
 }
@@ -107,7 +110,7 @@ impl Pool {
     pub(super) fn new(key: Key) -> Self {
         // A random start, or all clients would begin with the same endpoint.
         let turn = (key.named("turn").bits() >> 32) as usize;
-        Self { subchannels: Vec::new(), waiting: Vec::new(), closed: false, turn, picks: 0 }
+        Self { subchannels: Vec::new(), waiting: Vec::new(), closed: false, used: false, turn, picks: 0 }
     }
 
     /// Chooses a subchannel for a call.
@@ -133,9 +136,10 @@ impl Pool {
         let (reason, origin) = match last {
             None => ("the target has no endpoints", Origin::Network),
             Some(one) if one.link.is_some() && !one.healthy => ("no endpoint is healthy", Origin::Network),
-            Some(one) if one.link.is_some() && !one.ejected => {
+            Some(one) if one.link.is_some() && !one.host.is_ejected() => {
                 ("the breakers of all endpoints are open", Origin::Breaker)
             }
+            Some(one) if one.link.is_some() => ("outlier detection has ejected all endpoints", Origin::Network),
             Some(one) => (&*one.reason, Origin::Network),
         };
         Pick::Fail(Failure::new(Code::Unavailable, origin, format!("no connection: {reason}")).unprocessed())

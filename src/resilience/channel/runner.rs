@@ -7,7 +7,8 @@ use std::task::{Poll, Waker};
 
 use super::connection::{End, Established, establish, keep};
 use super::endpoint::{Connector, Endpoint};
-use super::{Balance, ConnectionState, Shared};
+use super::pool::Link;
+use super::{Balance, ConnectionState, Shared, health, sweeper};
 use crate::clock::{self, Instant};
 use crate::random::Key;
 use crate::resilience::EventKind;
@@ -16,6 +17,9 @@ use crate::resilience::EventKind;
 pub(super) fn wake_idle<C: Connector>(shared: &Arc<Shared<C>>) {
     let started: Vec<usize> = {
         let mut pool = shared.pool();
+        if !std::mem::replace(&mut pool.used, true) && shared.config.outlier.is_some() {
+            tokio::spawn(sweeper::run(Arc::clone(shared)));
+        }
         let idle = pool.subchannels.iter_mut().enumerate().filter(|(_, one)| !one.running && !one.gone);
         idle.map(|(index, one)| {
             one.running = true;
@@ -53,7 +57,7 @@ impl<C: Connector> Runner<C> {
             match result {
                 Ok(established) => {
                     failures = 0;
-                    let stay = self.serve(established, key).await;
+                    let stay = self.serve(established, key, closing.as_mut()).await;
                     if !stay {
                         return;
                     }
@@ -89,7 +93,7 @@ impl<C: Connector> Runner<C> {
     }
 
     /// Lets calls use the connection until it ends; says whether to connect again at once.
-    async fn serve(&self, established: Established<C::Io>, key: Key) -> bool {
+    async fn serve(&self, established: Established<C::Io>, key: Key, mut closing: Closing<'_, '_>) -> bool {
         let endpoint = established.link.endpoint.clone();
         let link = established.link.clone();
         let retire_at = self
@@ -102,12 +106,31 @@ impl<C: Connector> Runner<C> {
             if pool.closed {
                 return false;
             }
-            pool.subchannels[self.index].link = Some(link);
+            let subchannel = &mut pool.subchannels[self.index];
+            subchannel.healthy = self.shared.config.health.is_none();
+            subchannel.link = Some(link.clone());
         }
-        self.enter(ConnectionState::Ready, &endpoint, "connected".into());
-        let leaving =
-            || self.shared.pool().subchannels[self.index].link.as_mut().is_some_and(super::pool::Link::is_leaving);
-        let end = keep(established, self.shared.config.keepalive, retire_at, leaving).await;
+        let mut health = match &self.shared.config.health {
+            None => {
+                self.enter(ConnectionState::Ready, &endpoint, "connected".into());
+                drop(link);
+                None
+            }
+            Some(service) => Some(Box::pin(self.watch_health(service, link, key))),
+        };
+        let leaving = || self.shared.pool().subchannels[self.index].link.as_mut().is_some_and(Link::is_leaving);
+        let mut kept = pin!(keep(established, self.shared.config.keepalive, retire_at, leaving));
+        let end = std::future::poll_fn(|cx| {
+            // The watch holds the connection open, and must let go of it when the channel closes.
+            if let Some(watch) = &mut health
+                && (closing.as_mut().poll(cx).is_ready() || watch.as_mut().poll(cx).is_ready())
+            {
+                health = None;
+            }
+            kept.as_mut().poll(cx)
+        })
+        .await;
+        drop(health);
         let link = self.shared.pool().subchannels[self.index].link.take();
         drop(link);
         let reason: Arc<str> = match end {
@@ -126,6 +149,39 @@ impl<C: Connector> Runner<C> {
             self.enter(ConnectionState::Idle, &endpoint, reason);
         }
         stay
+    }
+
+    /// gRFC A17: the subchannel is connecting until the health service has spoken, and ready while it says SERVING.
+    async fn watch_health(&self, service: &str, link: Link, key: Key) {
+        let mut failures = 0;
+        loop {
+            let started = clock::now();
+            let told = health::watch(service, link.clone(), |healthy| {
+                failures = 0;
+                self.set_health(&link.endpoint, healthy);
+            });
+            let ended = told.await;
+            match ended {
+                health::Ended::Unimplemented => {
+                    self.set_health(&link.endpoint, true);
+                    return;
+                }
+                health::Ended::Lost => self.set_health(&link.endpoint, false),
+            }
+            let delay =
+                self.shared.config.connect_backoff.delay(failures, key.named("health").with(failures.into()).draw());
+            failures += 1;
+            clock::sleep_until(started + delay).await;
+        }
+    }
+
+    fn set_health(&self, endpoint: &Endpoint, healthy: bool) {
+        self.shared.pool().subchannels[self.index].healthy = healthy;
+        if healthy {
+            self.enter(ConnectionState::Ready, endpoint, "healthy".into());
+        } else {
+            self.enter(ConnectionState::TransientFailure, endpoint, "the health service does not say SERVING".into());
+        }
     }
 
     /// Asks the resolver where the service runs now.
@@ -169,11 +225,11 @@ impl<C: Connector> Runner<C> {
     }
 }
 
+/// Completes when the channel closes.
+type Closing<'p, 'n> = std::pin::Pin<&'p mut tokio::sync::futures::Notified<'n>>;
+
 /// The outcome of `work`, or `None` once the channel is closed.
-async fn or_closed<F: Future + Unpin>(
-    mut work: F,
-    mut closing: std::pin::Pin<&mut tokio::sync::futures::Notified<'_>>,
-) -> Option<F::Output> {
+async fn or_closed<F: Future + Unpin>(mut work: F, mut closing: Closing<'_, '_>) -> Option<F::Output> {
     std::future::poll_fn(|cx| {
         if closing.as_mut().poll(cx).is_ready() {
             return Poll::Ready(None);

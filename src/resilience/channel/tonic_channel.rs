@@ -92,12 +92,13 @@ impl Service<Request<tonic::body::Body>> for TonicChannel {
         stamp_deadline(&mut request, &self.ambient, crate::clock::now());
         let context = CallContext::of(&mut request, &self.ambient);
         let (call, number) = (context.id, context.attempt);
+        let deadline = context.deadline.map(|at| (at, context.deadline_origin));
         let headers = request.headers_mut();
         headers.insert(
             super::call::TRACEPARENT,
             super::call::traceparent(self.ambient.key().named("trace").bits(), call, number),
         );
-        let attempt = Attempt::plain(&self.ambient, &self.endpoint, call, number);
+        let attempt = Attempt::plain(&self.ambient, &self.endpoint, call, number, deadline);
         attempt.started();
         TonicFuture { inner: self.inner.call(request), attempt: Some(attempt) }
     }
