@@ -61,6 +61,11 @@ pub enum Idempotency {
     NotIdempotent,
 }
 
+/// Whether a call waits for a connection even after connecting has failed: a request extension. It goes before the channel's
+/// own setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitForReady(pub bool);
+
 /// How much a call matters: a request extension, and the header `x-criticality` on the wire. Under overload the least
 /// critical calls are turned away first.
 ///

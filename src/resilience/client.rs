@@ -19,10 +19,12 @@ use super::hedge::Hedge;
 use super::limit::Limit;
 use super::rate_limit::RateLimit;
 use super::retry::Retry;
+use super::service_config::MethodRouter;
 use super::throttle::Throttle;
 use super::{Ambient, BoxError, InvalidConfig, LayerConfig, Strategy};
 
-type Stack = BoxCloneSyncService<Request<tonic::body::Body>, Response<tonic::body::Body>, BoxError>;
+/// Any service of this module, behind a box.
+pub(crate) type Stack = BoxCloneSyncService<Request<tonic::body::Body>, Response<tonic::body::Body>, BoxError>;
 
 /// A client of one service: a tower service that generated gRPC clients accept. Clones share connections and state.
 #[derive(Clone)]
@@ -99,10 +101,12 @@ fn apply(layer: &LayerConfig, stack: Stack, ambient: &Ambient, place: &str) -> R
             boxed(RateLimit::build(config.clone(), ambient, place)?.layer(ambient).layer(stack))
         }
         LayerConfig::Fallback(config) => boxed(Fallback::new(config)?.within(ambient).layer(stack)),
+        LayerConfig::ServiceConfig(config) => boxed(MethodRouter::new(config, &stack, ambient, place)?),
+        LayerConfig::Tower(config) => config.layer(stack),
     })
 }
 
-fn boxed<S, B>(service: S) -> Stack
+pub(crate) fn boxed<S, B>(service: S) -> Stack
 where
     S: Service<Request<tonic::body::Body>, Response = Response<B>, Error: Into<BoxError>>,
     S: Clone + Send + Sync + 'static,

@@ -17,6 +17,7 @@ mod backoff;
 mod breaker;
 mod budget;
 mod call;
+mod catalogue;
 mod channel;
 mod client;
 mod deadline;
@@ -28,10 +29,13 @@ mod invalid;
 mod limit;
 mod observer;
 mod outcome;
+mod preset;
 mod rate_limit;
 mod retry;
+mod service_config;
 mod strategy;
 mod throttle;
+mod tower_layers;
 mod watch;
 mod window;
 
@@ -39,7 +43,8 @@ pub use self::ambient::Ambient;
 pub use self::backoff::{Backoff, BackoffConfig, Schedule};
 pub use self::breaker::{Breaker, BreakerConfig, BreakerPass, BreakerWindow, SlowCalls, Trip};
 pub use self::budget::{Budget, BudgetConfig, BudgetKind, Charge, Permit, Scope};
-pub use self::call::{CallDeadline, CallId, Criticality, Idempotency};
+pub use self::call::{CallDeadline, CallId, Criticality, Idempotency, WaitForReady};
+pub use self::catalogue::{BACKOFFS, BUDGETS, CHANNEL, Entry, LAYERS};
 pub use self::channel::{
     Balance, Channel, ChannelBody, ChannelConfig, ChannelFuture, ConnectBackoff, ConnectionState, Connector, Endpoint,
     FailurePercentage, Keepalive, OutlierConfig, Resolver, SuccessRate, Target, Tcp, TonicChannel, Transport,
@@ -54,8 +59,11 @@ pub use self::invalid::InvalidConfig;
 pub use self::limit::{Discipline, Limit, LimitAlgorithm, LimitConfig, LimitPass, LimitQueue, Side};
 pub use self::observer::{BreakerState, Event, EventKind, Observer, StopReason};
 pub use self::outcome::{Codes, Origin, Outcome, code_from_name, code_name};
+pub use self::preset::Preset;
 pub use self::rate_limit::{RateLimit, RateLimitConfig, RatePass, RateQueue};
 pub use self::retry::{Retry, RetryConfig, RetryFuture, RetryService, Settle, effective_attempts};
+pub use self::service_config::{Exported, MethodConfig, MethodName, MethodPolicy, ServiceConfig, export};
 pub use self::strategy::{LayerConfig, Strategy};
 pub use self::throttle::{Throttle, ThrottleConfig, ThrottlePass, ThrottleRule};
+pub use self::tower_layers::{TowerConfig, TpsBudgetConfig};
 pub use self::watch::Watch;

@@ -14,7 +14,9 @@ use super::invalid::ensure_positive;
 use super::limit::LimitConfig;
 use super::rate_limit::RateLimitConfig;
 use super::retry::RetryConfig;
+use super::service_config::ServiceConfig;
 use super::throttle::ThrottleConfig;
+use super::tower_layers::TowerConfig;
 
 /// How a client deals with failure.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -49,6 +51,10 @@ pub enum LayerConfig {
     RateLimit(RateLimitConfig),
     /// Answers in place of failures.
     Fallback(FallbackConfig),
+    /// A gRPC service config: timeout and retry or hedging by method.
+    ServiceConfig(ServiceConfig),
+    /// One of tower's own layers, to be compared with.
+    Tower(TowerConfig),
 }
 
 impl Strategy {
@@ -82,6 +88,8 @@ impl LayerConfig {
             Self::Throttle(config) => config.check(),
             Self::RateLimit(config) => config.check(),
             Self::Fallback(config) => config.check(),
+            Self::ServiceConfig(config) => config.check(),
+            Self::Tower(config) => config.check(),
         }
     }
 }

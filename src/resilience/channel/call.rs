@@ -24,7 +24,7 @@ use crate::clock::{self, Instant};
 use crate::resilience::call::{Context as CallContext, stamp_deadline};
 use crate::resilience::failure::outcome_of_h2;
 use crate::resilience::gate::Pass;
-use crate::resilience::{BoxError, CallId, EventKind, Failure, Origin, Outcome};
+use crate::resilience::{BoxError, CallId, EventKind, Failure, Origin, Outcome, WaitForReady};
 
 pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -34,6 +34,7 @@ pub struct ChannelFuture<C: Connector> {
     call: CallId,
     attempt: u32,
     deadline: Option<(Instant, Origin)>,
+    wait_for_ready: Option<bool>,
     /// Transparent retries made so far of requests that may have left the client.
     replays: u32,
     state: State,
@@ -57,10 +58,11 @@ struct Flight {
 
 impl<C: Connector> ChannelFuture<C> {
     pub(super) fn new(channel: Channel<C>, mut request: Request<tonic::body::Body>) -> Self {
+        let wait_for_ready = request.extensions().get::<WaitForReady>().map(|wait| wait.0);
         let context = CallContext::of(&mut request, &channel.shared.ambient);
         let (call, attempt) = (context.id, context.attempt);
         let deadline = context.deadline.map(|at| (at, context.deadline_origin));
-        Self { channel, call, attempt, deadline, replays: 0, state: State::Picking(Some(request)) }
+        Self { channel, call, attempt, deadline, wait_for_ready, replays: 0, state: State::Picking(Some(request)) }
     }
 
     /// Hands the request to a connection, if there is one.
@@ -69,7 +71,7 @@ impl<C: Connector> ChannelFuture<C> {
         let shared = &self.channel.shared;
         loop {
             let now = clock::now();
-            let mut lane = match shared.pick(now, cx) {
+            let mut lane = match shared.pick(now, self.wait_for_ready, cx) {
                 Pick::Ready(lane) => lane,
                 Pick::Wait => {
                     runner::wake_idle(shared);

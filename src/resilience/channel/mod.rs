@@ -143,9 +143,10 @@ impl<C> Shared<C> {
     }
 
     /// Chooses a connection for a call; when it has to wait, it will be woken at the next change.
-    fn pick(&self, now: Instant, cx: &Context<'_>) -> Pick {
+    fn pick(&self, now: Instant, wait_for_ready: Option<bool>, cx: &Context<'_>) -> Pick {
+        let wait_for_ready = wait_for_ready.unwrap_or(self.config.wait_for_ready);
         let mut pool = self.pool();
-        let pick = pool.pick(self.config.balance, self.config.wait_for_ready, now, self.ambient.key());
+        let pick = pool.pick(self.config.balance, wait_for_ready, now, self.ambient.key());
         if matches!(pick, Pick::Wait) {
             pool.waiting.push(cx.waker().clone());
         }

@@ -1,0 +1,95 @@
+//! A service config at work: the policy of each call's method.
+
+use std::task::{Context, Poll};
+
+use http::Request;
+use tower::ServiceExt;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{MethodConfig, MethodPolicy, ServiceConfig};
+use crate::resilience::client::{Stack, boxed};
+use crate::resilience::deadline::Deadline;
+use crate::resilience::hedge::Hedge;
+use crate::resilience::retry::Retry;
+use crate::resilience::{Ambient, BoxError, InvalidConfig, Scope, WaitForReady};
+
+/// Sends each call through the stack of its method.
+#[derive(Clone)]
+pub(crate) struct MethodRouter {
+    config: std::sync::Arc<ServiceConfig>,
+    /// One stack for each method config, in the same order.
+    stacks: Vec<Stack>,
+    others: Stack,
+}
+
+impl MethodRouter {
+    pub(crate) fn new(
+        config: &ServiceConfig,
+        inner: &Stack,
+        ambient: &Ambient,
+        place: &str,
+    ) -> Result<Self, InvalidConfig> {
+        let stacks = config.methods.iter().map(|method| stack(config, method, inner.clone(), ambient, place));
+        Ok(Self {
+            stacks: stacks.collect::<Result<_, _>>()?,
+            others: inner.clone(),
+            config: std::sync::Arc::new(config.clone()),
+        })
+    }
+}
+
+fn stack(
+    config: &ServiceConfig,
+    method: &MethodConfig,
+    inner: Stack,
+    ambient: &Ambient,
+    place: &str,
+) -> Result<Stack, InvalidConfig> {
+    // All methods draw on the same tokens: one budget a client, shared between its layers.
+    let place = format!("{place} of {:x}", ambient.key().bits());
+    let budget = config.budget().map(|mut budget| {
+        budget.scope = Scope::Shared;
+        budget
+    });
+    let mut stack = match &method.policy {
+        None => inner,
+        Some(MethodPolicy::Retry(retry)) => {
+            let mut retry = retry.clone();
+            retry.budget = budget.or(retry.budget);
+            boxed(Retry::build(retry, ambient, &place)?.layer(inner))
+        }
+        Some(MethodPolicy::Hedge(hedge)) => {
+            let mut hedge = hedge.clone();
+            hedge.budget = budget.or(hedge.budget);
+            boxed(Hedge::build(hedge, ambient, &place)?.layer(inner))
+        }
+    };
+    if let Some(timeout) = method.timeout {
+        stack = boxed(Deadline::new(timeout)?.within(ambient).layer(stack));
+    }
+    Ok(stack)
+}
+
+impl Service<Request<tonic::body::Body>> for MethodRouter {
+    type Response = http::Response<tonic::body::Body>;
+    type Error = BoxError;
+    type Future = tower::util::Oneshot<Stack, Request<tonic::body::Body>>;
+
+    /// Always ready: which stack must be is known only when the call is.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request<tonic::body::Body>) -> Self::Future {
+        let found = self.config.of(request.uri().path());
+        let at = found.and_then(|found| self.config.methods.iter().position(|method| std::ptr::eq(method, found)));
+        if let Some(wait) = found.and_then(|method| method.wait_for_ready)
+            && request.extensions().get::<WaitForReady>().is_none()
+        {
+            request.extensions_mut().insert(WaitForReady(wait));
+        }
+        let stack = at.map_or(&self.others, |at| &self.stacks[at]);
+        stack.clone().oneshot(request)
+    }
+}
