@@ -39,6 +39,8 @@ pub mod resilience;
 #[cfg(feature = "sim")]
 pub mod scenario;
 #[cfg(feature = "sim")]
+pub mod sim;
+#[cfg(feature = "sim")]
 pub mod telemetry;
 #[cfg(feature = "sim")]
 pub mod trial;
