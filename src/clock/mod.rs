@@ -24,7 +24,7 @@ pub use self::timer::HyperTimer;
 #[cfg(feature = "sim")]
 pub use self::queue::TimerId;
 #[cfg(feature = "sim")]
-pub use self::simulation::{Event, Simulation, Stalled, cancel, in_simulation, schedule};
+pub use self::simulation::{Event, Simulation, Stalled, Woken, cancel, in_simulation, schedule};
 
 /// The current time: nanoseconds since the simulation began, or since the process first asked.
 ///

@@ -38,7 +38,19 @@ thread_local! {
 /// Events fire while all tasks are idle, and may schedule others and wake tasks.
 pub trait Event: Send + Sync {
     /// Does it. `token` is what was handed to [`schedule`], so that one allocation serves many events.
-    fn fire(self: Arc<Self>, token: u64);
+    fn fire(self: Arc<Self>, token: u64) -> Woken;
+}
+
+/// Whether an [`Event`] may have woken a task.
+///
+/// tokio does not say whether a wake-up made anything runnable. An event that knows that it woke nobody lets the
+/// simulation go straight on; after any other, tokio is made to look, lest it park for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Woken {
+    /// Certainly none.
+    Nobody,
+    /// Perhaps one.
+    Maybe,
 }
 
 pub(super) enum Entry {
@@ -206,16 +218,29 @@ impl Timeline {
         }
     }
 
+    /// Whether a task may run now.
     fn fire_due(&self, now: Instant) -> bool {
-        let mut fired = false;
+        let (mut woken, mut maybe) = (false, false);
         loop {
             let due = self.queue.borrow_mut().pop_due(now);
             match due {
-                Some(Entry::Wake(waker)) => waker.wake(),
-                Some(Entry::Fire(event, token)) => event.fire(token),
-                None => return fired,
+                Some(Entry::Wake(waker)) => {
+                    waker.wake();
+                    woken = true;
+                }
+                Some(Entry::Fire(event, token)) => maybe |= event.fire(token) == Woken::Maybe,
+                None => break,
             }
-            fired = true;
+        }
+        if maybe && !woken {
+            self.wake_root();
+        }
+        woken || maybe
+    }
+
+    fn wake_root(&self) {
+        if let Some(root) = self.root.borrow().as_ref() {
+            root.wake_by_ref();
         }
     }
 
@@ -239,9 +264,7 @@ impl Timeline {
         self.idle_until.set(Some(until));
         if now >= until {
             self.stalled.set(true);
-            if let Some(root) = self.root.borrow().as_ref() {
-                root.wake_by_ref();
-            }
+            self.wake_root();
             return;
         }
         self.align(now);
@@ -397,8 +420,9 @@ mod tests {
     fn the_same_instant_keeps_the_order_of_scheduling() {
         struct Note(Mutex<Vec<u64>>);
         impl Event for Note {
-            fn fire(self: Arc<Self>, token: u64) {
+            fn fire(self: Arc<Self>, token: u64) -> Woken {
                 self.0.lock().unwrap().push(token);
+                Woken::Nobody
             }
         }
         let note = Arc::new(Note(Mutex::default()));
@@ -416,6 +440,25 @@ mod tests {
         });
         assert_eq!(run, Ok(()));
         assert_eq!(*note.0.lock().unwrap(), [0, 1, 2, 3, 4]);
+    }
+
+    /// An event that wakes nobody, and one that says it may have but has not, do not stop time.
+    #[test]
+    fn events_that_wake_nobody_do_not_stop_time() {
+        struct Silent(Woken);
+        impl Event for Silent {
+            fn fire(self: Arc<Self>, _: u64) -> Woken {
+                self.0
+            }
+        }
+        let end = Simulation::new().run(async {
+            for (nanos, woken) in [(10, Woken::Nobody), (20, Woken::Maybe), (2_000_010, Woken::Maybe)] {
+                schedule(Instant::from_nanos(nanos), Arc::new(Silent(woken)), 0);
+            }
+            sleep(micros(5_000)).await;
+            now().as_nanos()
+        });
+        assert_eq!(end, Ok(5_000_000));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::path::{Lane, Path};
 use super::tcp::{Close, Output, Segment, Socket, TIMERS, Timer};
 use super::watchers::Watchers;
 use super::{Address, ConnectionId, Side, SocketInfo};
-use crate::clock::{self, Event, Instant, TimerId};
+use crate::clock::{self, Event, Instant, TimerId, Woken};
 use crate::random::Key;
 
 /// A pipe that is empty keeps at most this much memory, so that idle connections cost next to nothing.
@@ -81,6 +81,13 @@ struct After {
     begun: bool,
     accepted: bool,
     ended: [bool; 2],
+}
+
+impl After {
+    /// It neither wakes nor calls anyone.
+    fn is_quiet(&self) -> bool {
+        self.wakers.iter().all(Option::is_none) && !self.accepted && self.events.is_empty() && self.packets.is_empty()
+    }
 }
 
 const ARRIVE: u64 = 0;
@@ -189,6 +196,14 @@ impl Connection {
 
     /// Does one thing to the connection: first whatever is due, then `f`, then what follows from it.
     fn step<R>(self: &Arc<Self>, f: impl FnOnce(&Arc<Self>, &mut State, Instant, &mut After) -> R) -> R {
+        self.step_telling(f).0
+    }
+
+    /// The same, saying whether that may have woken a task.
+    fn step_telling<R>(
+        self: &Arc<Self>,
+        f: impl FnOnce(&Arc<Self>, &mut State, Instant, &mut After) -> R,
+    ) -> (R, Woken) {
         let now = clock::now();
         let mut after = After::default();
         let mut state = self.lock();
@@ -196,8 +211,9 @@ impl Connection {
         let result = f(self, &mut state, now, &mut after);
         self.settle(&mut state, now, &mut after);
         drop(state);
+        let quiet = after.is_quiet();
         self.finish_step(now, after);
-        result
+        (result, if quiet { Woken::Nobody } else { Woken::Maybe })
     }
 
     fn finish_step(self: &Arc<Self>, now: Instant, after: After) {
@@ -358,8 +374,12 @@ impl Connection {
         }
     }
 
-    fn on_arrival(self: &Arc<Self>, side: Side, slot: u32) {
-        self.step(|this, state, now, after| {
+    fn on_look(self: &Arc<Self>, side: Side) -> Woken {
+        self.step_telling(|_, state, _, _| state.ends[side.index()].look_at = None).1
+    }
+
+    fn on_arrival(self: &Arc<Self>, side: Side, slot: u32) -> Woken {
+        self.step_telling(|this, state, now, after| {
             let segment = state.flights[slot as usize].take();
             state.free.push(slot);
             if state.free.len() == state.flights.len() {
@@ -373,7 +393,8 @@ impl Connection {
             if host.is_powered() {
                 this.deliver(&mut state.ends[side.index()], side, &segment, now, after);
             }
-        });
+        })
+        .1
     }
 
     fn deliver(&self, end: &mut End, side: Side, segment: &Segment, now: Instant, after: &mut After) {
@@ -417,8 +438,8 @@ impl Connection {
         }
     }
 
-    fn on_timer(self: &Arc<Self>, side: Side, timer: Timer) {
-        self.step(|this, state, now, _| {
+    fn on_timer(self: &Arc<Self>, side: Side, timer: Timer) -> Woken {
+        self.step_telling(|this, state, now, _| {
             let end = &mut state.ends[side.index()];
             end.armed[timer] = None;
             if !this.hosts[side.index()].is_powered() {
@@ -429,7 +450,8 @@ impl Connection {
             {
                 socket.on_timer(now, timer, &mut end.out);
             }
-        });
+        })
+        .1
     }
 
     pub(super) fn poll_connected(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -594,12 +616,12 @@ impl Connection {
 }
 
 impl Event for Connection {
-    fn fire(self: Arc<Self>, token: u64) {
+    fn fire(self: Arc<Self>, token: u64) -> Woken {
         let side = if token >> 32 & 1 == 0 { Side::Client } else { Side::Server };
         let value = token as u32;
         match token >> 40 {
             ARRIVE => self.on_arrival(side, value),
-            LOOK => self.step(|_, state, _, _| state.ends[side.index()].look_at = None),
+            LOOK => self.on_look(side),
             _ => self.on_timer(side, value as Timer),
         }
     }

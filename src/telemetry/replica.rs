@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::interference::{Interference, Verdict};
 use super::proto::AlertRequest;
 use super::{AlertKey, AlertLog, Caller, Gate};
-use crate::clock::{self, Event, Instant};
+use crate::clock::{self, Event, Instant, Woken};
 use crate::random::Key;
 use crate::record::{Kind, Recorder};
 use crate::scenario::{Capacity, Durability, Lose, ServerGroup, Slowdown};
@@ -287,12 +287,13 @@ impl State {
 
 /// A write-behind log reaches the disk, if the process that wrote it still runs.
 impl Event for Replica {
-    fn fire(self: Arc<Self>, incarnation: u64) {
+    fn fire(self: Arc<Self>, incarnation: u64) -> Woken {
         let mut state = self.lock();
         if state.incarnation == incarnation {
             state.flush_pending = false;
             state.log.sync();
         }
+        Woken::Nobody
     }
 }
 
