@@ -206,3 +206,156 @@ impl History {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The breaker as one would write it with unlimited memory: everything that happened, looked through every time.
+    struct Model {
+        config: BreakerConfig,
+        state: BreakerState,
+        since: u64,
+        /// When, and whether it failed: results of the present state.
+        results: Vec<(u64, bool)>,
+        out: u32,
+    }
+
+    impl Model {
+        fn admit(&mut self, now: u64) -> bool {
+            if self.state == BreakerState::Open && now >= self.since + self.config.open.as_nanos() as u64 {
+                self.enter(BreakerState::HalfOpen, now);
+            }
+            let probing = self.out + self.results.len() as u32;
+            let admitted = match self.state {
+                BreakerState::Closed => true,
+                BreakerState::Open => false,
+                BreakerState::HalfOpen => probing < self.config.probes,
+            };
+            self.out += u32::from(admitted);
+            admitted
+        }
+
+        fn record(&mut self, now: u64, failed: bool) {
+            self.out -= 1;
+            self.results.push((now, failed));
+            let failures = self.results.iter().filter(|result| result.1).count() as f64;
+            let open = match (self.state, self.config.trip) {
+                (BreakerState::HalfOpen, _) => failures >= f64::from(self.config.probe_failures_max()),
+                (_, Trip::Consecutive { failures }) => {
+                    self.results.iter().rev().take_while(|result| result.1).count() >= failures as usize
+                }
+                (_, Trip::FailureRate { rate, window: BreakerWindow::Count(count), min_calls }) => {
+                    let recent: Vec<_> = self.results.iter().rev().take(count as usize).collect();
+                    let failed = recent.iter().filter(|result| result.1).count() as f64;
+                    recent.len() >= min_calls as usize && failed >= rate * recent.len() as f64
+                }
+                _ => unreachable!("not modelled"),
+            };
+            if open {
+                self.enter(BreakerState::Open, now);
+            } else if self.state == BreakerState::HalfOpen && self.results.len() as u32 >= self.config.probes {
+                self.enter(BreakerState::Closed, now);
+            }
+        }
+
+        fn enter(&mut self, state: BreakerState, now: u64) {
+            (self.state, self.since, self.out) = (state, now, 0);
+            self.results.clear();
+        }
+    }
+
+    fn config() -> impl Strategy<Value = BreakerConfig> {
+        let trip = prop_oneof![
+            (1_u32..5).prop_map(|failures| Trip::Consecutive { failures }),
+            (1_u32..9, 1_u32..9, 1_u32..5).prop_map(|(a, b, quarter)| Trip::FailureRate {
+                rate: f64::from(quarter.min(4)) / 4.0,
+                window: BreakerWindow::Count(a.max(b)),
+                min_calls: a.min(b),
+            }),
+        ];
+        (trip, 1_u32..4, 1_u64..30).prop_map(|(trip, probes, open)| BreakerConfig {
+            trip,
+            probes,
+            open: Duration::from_nanos(open),
+            ..BreakerConfig::default()
+        })
+    }
+
+    proptest! {
+        /// Attempts begin, end well or badly, or are given up, in any order: both breakers admit the same.
+        #[test]
+        fn a_breaker_agrees_with_its_model(config in config(), steps in proptest::collection::vec((0_u64..4, 0..4, 0_usize..5), 1..200)) {
+            config.check().unwrap();
+            let mut machine = Machine::new(&config);
+            let mut model =
+                Model { config: config.clone(), state: BreakerState::Closed, since: 0, results: Vec::new(), out: 0 };
+            let mut under_way: Vec<Ticket> = Vec::new();
+            let mut now = 0;
+            for (step, action, which) in steps {
+                now += step;
+                let at = Instant::from_nanos(now);
+                if action == 0 || under_way.is_empty() {
+                    let (ticket, _) = machine.admit(&config, at);
+                    prop_assert_eq!(ticket.is_some(), model.admit(now));
+                    under_way.extend(ticket);
+                } else {
+                    let ticket = under_way.remove(which % under_way.len());
+                    let current = ticket.generation == machine.generation;
+                    if action == 3 {
+                        machine.release(ticket);
+                        model.out -= u32::from(current);
+                    } else {
+                        machine.record(&config, at, ticket, action == 2, Duration::ZERO);
+                        if current {
+                            model.record(now, action == 2);
+                        }
+                    }
+                }
+                prop_assert_eq!(machine.state(), model.state);
+            }
+        }
+    }
+
+    /// A slow success counts against the breaker when slowness does.
+    #[test]
+    fn slow_calls_open_it_too() {
+        let second = Duration::from_secs(1);
+        let config = BreakerConfig {
+            trip: Trip::FailureRate { rate: 1.0, window: BreakerWindow::Count(4), min_calls: 4 },
+            slow: Some(super::super::SlowCalls { threshold: second, rate: 0.5 }),
+            ..BreakerConfig::default()
+        };
+        let mut machine = Machine::new(&config);
+        for (n, latency) in [second / 2, second, second / 2, second].into_iter().enumerate() {
+            let (ticket, _) = machine.admit(&config, Instant::ORIGIN);
+            machine.record(&config, Instant::ORIGIN, ticket.unwrap(), false, latency);
+            assert_eq!(machine.state() == BreakerState::Open, n == 3);
+        }
+    }
+
+    /// The past fades: after ten half-lives a burst of failures weighs a thousandth.
+    #[test]
+    fn an_ewma_forgets_by_halves() {
+        let half_life = Duration::from_secs(1);
+        let config =
+            BreakerConfig { trip: Trip::Ewma { rate: 0.5, half_life, min_calls: 1 }, ..BreakerConfig::default() };
+        let opened = |pause: Duration| {
+            let mut machine = Machine::new(&config);
+            let mut now = Instant::ORIGIN;
+            for n in 0..12 {
+                let (ticket, _) = machine.admit(&config, now);
+                let Some(ticket) = ticket else { return n };
+                // Ten successes, a pause, and then failures.
+                machine.record(&config, now, ticket, n >= 10, Duration::ZERO);
+                if n == 9 {
+                    now += pause;
+                }
+            }
+            12
+        };
+        assert_eq!(opened(Duration::ZERO), 12, "two of twelve");
+        assert_eq!(opened(10 * half_life), 11, "one of hardly more than one");
+    }
+}
