@@ -2,28 +2,55 @@
 
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
 use tonic::{Request, Response, Status};
 
 use super::proto::telemetry_service_server::TelemetryService;
 use super::proto::{AlertRequest, AlertResponse};
-use super::work::{Work, is_late};
+use super::work::{Gone, Work, is_late};
 use super::{Admitted, AlertKey, Caller, Gate, Replica};
 use crate::clock;
+use crate::net::{HostId, Network};
 use crate::record::{Code, HandlerOutcome, Kind};
-use crate::scenario::Durability;
+use crate::scenario::{Durability, OnCancel};
 
 /// The service of one process of a replica.
 #[derive(Clone, Debug)]
 pub struct Handler {
     replica: Arc<Replica>,
     gate: Gate,
+    process: Option<Process>,
+}
+
+/// Where work goes on when its caller has gone.
+#[derive(Clone, Debug)]
+struct Process {
+    net: Network,
+    host: HostId,
 }
 
 impl Handler {
     /// A process of `replica` whose workers stand behind `gate`.
     #[must_use]
     pub fn new(replica: Arc<Replica>, gate: Gate) -> Self {
-        Self { replica, gate }
+        Self { replica, gate, process: None }
+    }
+
+    /// The same, on `host`: where work goes on if the server finishes what its callers have given up.
+    #[must_use]
+    pub fn on(mut self, net: &Network, host: HostId) -> Self {
+        if self.replica.group().on_cancel == OnCancel::Finish {
+            self.process = Some(Process { net: net.clone(), host });
+        }
+        self
+    }
+
+    async fn report(&self, alert: AlertRequest, caller: Caller, gone: &Gone) -> Result<AlertResponse, Status> {
+        let worker = self.admit(&caller).await?;
+        let work = Work::begin(Arc::clone(&self.replica), caller, worker, self.gate.depth(), gone.clone());
+        let answer = self.work(alert, &caller).await;
+        work.end(if answer.is_ok() { HandlerOutcome::Acknowledged } else { HandlerOutcome::Failed });
+        answer
     }
 
     async fn admit(&self, caller: &Caller) -> Result<Admitted, Status> {
@@ -72,10 +99,17 @@ impl TelemetryService for Handler {
     async fn report_alert(&self, request: Request<AlertRequest>) -> Result<Response<AlertResponse>, Status> {
         let (metadata, _, alert) = request.into_parts();
         let caller = Caller::of(metadata.as_ref());
-        let worker = self.admit(&caller).await?;
-        let work = Work::begin(Arc::clone(&self.replica), caller, worker, self.gate.depth());
-        let answer = self.work(alert, &caller).await;
-        work.end(if answer.is_ok() { HandlerOutcome::Acknowledged } else { HandlerOutcome::Failed });
-        answer.map(Response::new)
+        let gone = Gone::default();
+        let Some(process) = &self.process else {
+            return self.report(alert, caller, &gone).await.map(Response::new);
+        };
+        let (answer, answered) = oneshot::channel();
+        let (handler, seen) = (self.clone(), gone.clone());
+        process.net.spawn_on(process.host, async move {
+            // Nobody may be left to hear it.
+            let _ = answer.send(handler.report(alert, caller, &seen).await);
+        });
+        let _leaving = gone.when_dropped();
+        answered.await.unwrap_or_else(|_| Err(Status::unavailable("the process has ended"))).map(Response::new)
     }
 }

@@ -13,7 +13,7 @@ use super::{AlertKey, AlertLog, Caller, Gate};
 use crate::clock::{self, Event, Instant, Woken};
 use crate::random::Key;
 use crate::record::{Kind, Recorder};
-use crate::scenario::{Capacity, Durability, Lose, ServerGroup, Slowdown};
+use crate::scenario::{Capacity, DrawnBy, Durability, Lose, ServerGroup, Slowdown};
 
 /// A call to the next tier, made before the answer.
 pub trait Upcall: Send + Sync {
@@ -197,7 +197,10 @@ impl Replica {
 
     /// How long a worker is busy with a call, `others` being in service beside it.
     pub(super) fn service_time(&self, caller: &Caller, others: u32) -> Duration {
-        let key = self.key.with(caller.call.bits());
+        let mut key = self.key.with(caller.call.bits());
+        if self.group.drawn_by == DrawnBy::Attempt {
+            key = key.with(u64::from(self.number)).with(u64::from(caller.attempt));
+        }
         let mut time = self.group.service_time.sample(key.named("service").draw());
         time += self.group.concurrency.per_call * others;
         let state = self.lock();

@@ -55,7 +55,10 @@ impl Process {
         // The port is free: a host runs one process, and the one before it died with its sockets.
         let Ok(mut listener) = self.net.listen(self.host, PORT, backlog) else { return };
         let gate = self.replica.begin_process(cold);
-        let service = Service::new(Arc::clone(&self.replica), Handler::new(Arc::clone(&self.replica), gate));
+        let service = Service::new(
+            Arc::clone(&self.replica),
+            Handler::new(Arc::clone(&self.replica), gate).on(&self.net, self.host),
+        );
         self.record(HostChange::Up);
         while let Some(stream) = self.next_connection(&mut listener).await {
             self.net.spawn_on(self.host, self.connection(stream, service.clone()));

@@ -1,6 +1,7 @@
 //! The work on one request: begun when a worker takes it up, ended exactly once, also when it is dropped.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::{Admitted, Caller, Replica};
@@ -15,12 +16,13 @@ pub(super) struct Work {
     began: Instant,
     process: u64,
     outcome: HandlerOutcome,
+    gone: Gone,
     /// Freed after the end was recorded, so that the next handler starts after this one ended.
     _worker: Admitted,
 }
 
 impl Work {
-    pub(super) fn begin(replica: Arc<Replica>, caller: Caller, worker: Admitted, depth: usize) -> Self {
+    pub(super) fn begin(replica: Arc<Replica>, caller: Caller, worker: Admitted, depth: usize, gone: Gone) -> Self {
         replica.recorder().record(Kind::HandlerStarted {
             server: replica.number(),
             call: caller.call,
@@ -28,7 +30,7 @@ impl Work {
             depth: u32::try_from(depth).unwrap_or(u32::MAX),
         });
         let process = replica.incarnation();
-        Self { replica, caller, began: clock::now(), process, outcome: HandlerOutcome::Dropped, _worker: worker }
+        Self { replica, caller, began: clock::now(), process, outcome: HandlerOutcome::Dropped, gone, _worker: worker }
     }
 
     pub(super) fn end(mut self, outcome: HandlerOutcome) {
@@ -48,8 +50,31 @@ impl Drop for Work {
             attempt: self.caller.attempt,
             busy_ns: u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX),
             outcome: self.outcome,
-            caller_gone: left || now > self.caller.deadline,
+            caller_gone: left || self.gone.is_true() || now > self.caller.deadline,
         });
+    }
+}
+
+/// Whether the caller of a request has hung up while its work goes on without it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Gone(Arc<AtomicBool>);
+
+impl Gone {
+    /// Dropped together with the request's stream, it says so.
+    pub(super) fn when_dropped(&self) -> impl Drop + Send + use<> {
+        Leaving(self.clone())
+    }
+
+    fn is_true(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+struct Leaving(Gone);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.0.0.store(true, Ordering::Relaxed);
     }
 }
 

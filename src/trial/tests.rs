@@ -28,6 +28,8 @@ fn plan(clients: u32, load: Load, faults: Vec<FaultPlan>) -> Plan {
             queue: QueuePlan { limit: 256, discipline: Discipline::Fifo },
             when_full: WhenFull { code: tonic::Code::ResourceExhausted, pushback: None },
             deadline_aware: false,
+            on_cancel: OnCancel::Stop,
+            drawn_by: DrawnBy::Call,
             durability: Durability::WriteBehind(Duration::from_millis(200)),
             dedup: false,
             startup: Duration::from_millis(100),
@@ -107,4 +109,19 @@ fn a_crash_is_felt_and_counted_and_repeats_to_the_byte() {
     assert!(first.iter().any(|event| matches!(event.kind, Kind::FaultCounted { fault: 0, matched: 1, fired: 1 })));
     assert_eq!(first, events(&plan, 1));
     assert_ne!(first, events(&plan, 2));
+}
+
+/// One worker, work of 50 ms, and callers who give up after 10 ms: what is dropped costs little, what is finished costs all.
+#[test]
+fn work_stops_with_its_caller_or_goes_on_without() {
+    let finished = |on_cancel| {
+        let mut plan = plan(5, Load::Once, Vec::new());
+        plan.servers[0].on_cancel = on_cancel;
+        plan.strategies[0].strategy.layers =
+            vec![crate::resilience::LayerConfig::AttemptTimeout(Duration::from_millis(10))];
+        let events = events(&plan, 1);
+        assert_eq!(count(&events, |kind| matches!(kind, Kind::HandlerEnded { caller_gone: false, .. })), 0);
+        count(&events, |kind| matches!(kind, Kind::Recorded { .. }))
+    };
+    assert_eq!((finished(OnCancel::Stop), finished(OnCancel::Finish)), (0, 5));
 }

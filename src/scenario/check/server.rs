@@ -7,8 +7,8 @@ use tonic::Code;
 use super::{Checker, Shelf};
 use crate::scenario::diagnostics::{Mistake, Span};
 use crate::scenario::plan::{
-    Capacity, Concurrency, Discipline, Downstream, DownstreamStrategy, Durability, Pushback, QueuePlan, ServerGroup,
-    WhenFull,
+    Capacity, Concurrency, Discipline, Downstream, DownstreamStrategy, DrawnBy, Durability, OnCancel, Pushback,
+    QueuePlan, ServerGroup, WhenFull,
 };
 use crate::scenario::raw::{self, Field};
 use crate::scenario::units::CallRate;
@@ -58,6 +58,14 @@ impl Checker<'_> {
             queue: self.queue(&server.queue),
             when_full: self.when_full(&server.when_full),
             deadline_aware: server.deadline_aware.or(false),
+            on_cancel: match server.on_cancel.get() {
+                None | Some(raw::OnCancel::Stop) => OnCancel::Stop,
+                Some(raw::OnCancel::Finish) => OnCancel::Finish,
+            },
+            drawn_by: match server.drawn_by.get() {
+                None | Some(raw::DrawnBy::Call) => DrawnBy::Call,
+                Some(raw::DrawnBy::Attempt) => DrawnBy::Attempt,
+            },
             durability,
             dedup: server.dedup.or(false),
             startup: Self::time(&server.startup, STARTUP),

@@ -23,8 +23,8 @@ pub use self::fault::{
 };
 pub use self::link::{Bandwidth, LinkPlan, Loss};
 pub use self::server::{
-    Capacity, Concurrency, Discipline, Downstream, DownstreamStrategy, Durability, Pushback, QueuePlan, ServerGroup,
-    WhenFull,
+    Capacity, Concurrency, Discipline, Downstream, DownstreamStrategy, DrawnBy, Durability, OnCancel, Pushback,
+    QueuePlan, ServerGroup, WhenFull,
 };
 pub use self::strategy::StrategyPlan;
 

@@ -26,6 +26,10 @@ pub struct ServerGroup {
     pub when_full: WhenFull,
     /// Whether work is dropped, when its turn comes, if its caller's deadline has passed.
     pub deadline_aware: bool,
+    /// What becomes of work whose caller has gone.
+    pub on_cancel: OnCancel,
+    /// By what a service time is drawn.
+    pub drawn_by: DrawnBy,
     /// When an alert is safe.
     pub durability: Durability,
     /// Whether a repeated alert gets the same tracking id and is recorded once.
@@ -46,6 +50,24 @@ pub struct ServerGroup {
     pub fairness: CallRate,
     /// Services this one calls before it answers, in order.
     pub downstream: Vec<Downstream>,
+}
+
+/// What becomes of work whose caller has gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnCancel {
+    /// It is dropped, in the queue or in the middle, as an async handler is.
+    Stop,
+    /// It waits and is done all the same, as in a server that looks at nothing but its queue.
+    Finish,
+}
+
+/// By what a service time is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DrawnBy {
+    /// By the call: every attempt takes as long, wherever it lands. Slow calls stay slow.
+    Call,
+    /// By the attempt and the replica: slowness is a moment's, which a hedge or a retry can escape.
+    Attempt,
 }
 
 /// How many calls a replica works on at once.

@@ -24,7 +24,9 @@ pub(crate) use self::fault::*;
 pub(crate) use self::field::{Entries, Field, ScalarOr};
 pub(crate) use self::link::{Distribution, Link, LossModel, LossOr, Quantile, Times};
 pub(crate) use self::quantity::{Rate, Share, Size, Speed, Time};
-pub(crate) use self::server::{Cold, Discipline, Downstream, Durability, Pushback, Queue, Server, WhenFull};
+pub(crate) use self::server::{
+    Cold, Discipline, Downstream, DrawnBy, Durability, OnCancel, Pushback, Queue, Server, WhenFull,
+};
 pub(crate) use self::strategy::*;
 
 /// A list whose elements are read each on its own.

@@ -24,6 +24,10 @@ pub(crate) struct Server {
     pub(crate) when_full: Field<WhenFull>,
     /// Whether work whose caller's deadline has passed is dropped when its turn comes. Default: false.
     pub(crate) deadline_aware: Field<bool>,
+    /// What becomes of work whose caller has gone: `stop`, as a handler does that is dropped, or `finish`. Default: stop.
+    pub(crate) on_cancel: Field<OnCancel>,
+    /// Whether a call takes as long on every attempt (`call`), or each attempt draws anew (`attempt`). Default: call.
+    pub(crate) drawn_by: Field<DrawnBy>,
     /// When an alert is safe: `memory` (never), `{ write_behind: 200ms }` after it was acknowledged, or `sync`, before. Default: sync.
     pub(crate) durability: Field<Durability>,
     /// How long a write to the disk takes, for `sync` inside the call. Default: 0s.
@@ -42,6 +46,26 @@ pub(crate) struct Server {
     pub(crate) per_client: Field<Rate>,
     /// Services this one calls before it answers. Default: none.
     pub(crate) calls: List<Downstream>,
+}
+
+/// What becomes of work whose caller has gone.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OnCancel {
+    /// It is dropped, in the queue or in the middle.
+    Stop,
+    /// It waits and is done all the same.
+    Finish,
+}
+
+/// By what a service time is drawn.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DrawnBy {
+    /// By the call: each of its attempts takes as long, wherever it lands.
+    Call,
+    /// By the attempt and the replica: what was slow once may be fast the next time.
+    Attempt,
 }
 
 /// Where calls wait for a worker.
