@@ -42,7 +42,7 @@ impl Latencies {
 
     pub(super) fn add(&mut self, latency_ns: u64) {
         // Half an hour is the longest that is told apart; nobody waits longer for a unary call.
-        self.histogram.record(latency_ns.clamp(1, 1 << 41)).expect("the histogram grows as needed");
+        self.histogram.record(latency_ns.min(1 << 41)).expect("the histogram grows as needed");
         self.sum_ns += u128::from(latency_ns);
         self.max_ns = self.max_ns.max(latency_ns);
     }

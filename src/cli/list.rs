@@ -54,7 +54,13 @@ impl Entry {
 }
 
 fn scenario(plan: &Plan) -> Entry {
-    Entry { name: plan.name.clone(), about: format!("{} ({})", plan.about, plan.file) }
+    Entry { name: plan.name.clone(), about: format!("{} ({})", first_sentence(&plan.about), plan.file) }
+}
+
+/// Enough to choose by; the file tells the rest.
+fn first_sentence(about: &str) -> String {
+    let line = about.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.find(". ").map_or(line.clone(), |end| line[..=end].to_owned())
 }
 
 /// Each strategy once, with the scenarios that compare it.
@@ -62,10 +68,13 @@ fn strategies(plans: &[Plan]) -> Vec<Entry> {
     let mut entries: Vec<(Entry, Vec<&str>)> = Vec::new();
     for plan in plans {
         for strategy in &plan.strategies {
-            match entries.iter_mut().find(|(entry, _)| entry.name == strategy.name && entry.about == strategy.about) {
+            match entries
+                .iter_mut()
+                .find(|(entry, _)| entry.name == strategy.name && entry.about == first_sentence(&strategy.about))
+            {
                 Some((_, scenarios)) => scenarios.push(&plan.name),
                 None => {
-                    let entry = Entry { name: strategy.name.clone(), about: strategy.about.clone() };
+                    let entry = Entry { name: strategy.name.clone(), about: first_sentence(&strategy.about) };
                     entries.push((entry, vec![&plan.name]));
                 }
             }

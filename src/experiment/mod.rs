@@ -89,6 +89,8 @@ pub fn run<F: Fold>(
 
 fn run_one<F: Fold>(job: &Job<'_>, make: impl Fn(&Header) -> F) -> Result<F::Output, ExperimentError> {
     let header = trial::header(job.plan, job.spec);
+    let Header { scenario, strategy, seed, control, .. } = &header;
+    let _trial = tracing::info_span!("trial", scenario, strategy, seed, control).entered();
     let fold = make(&header);
     match trial::run(job.plan, job.spec, fold) {
         Ok(fold) => Ok(fold.finish()),

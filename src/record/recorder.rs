@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tracing::level_filters::LevelFilter;
+
 use super::{Event, Kind};
 use crate::clock;
 
@@ -74,6 +76,7 @@ impl Recorder {
     /// Writes down that `kind` happens now.
     pub fn record(&self, kind: Kind) {
         let event = Event { at: clock::now(), kind };
+        narrate(&kind);
         let mut shared = self.lock();
         if shared.closed {
             return;
@@ -100,6 +103,23 @@ impl Recorder {
     fn lock(&self) -> MutexGuard<'_, Shared> {
         // A sink that panicked has ended its trial; the events of others are still whole.
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells whoever listens (`-v`, `RUST_LOG`) what happens, at the time at which it happens: the weather at `info`, calls at
+/// `debug`.
+fn narrate(kind: &Kind) {
+    if LevelFilter::current() < LevelFilter::INFO {
+        return;
+    }
+    match kind {
+        Kind::FaultStarted { .. }
+        | Kind::FaultEnded { .. }
+        | Kind::FaultCounted { .. }
+        | Kind::Host { .. }
+        | Kind::Breaker { .. }
+        | Kind::Ended { .. } => tracing::info!("{kind:?}"),
+        _ => tracing::debug!("{kind:?}"),
     }
 }
 

@@ -1,0 +1,206 @@
+//! The command line, as a user meets it: what it prints, how it exits, and that neither depends on where or when it runs.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+const STORM: &str = "tests/cli/files/storm.yaml";
+
+/// The binary, with nothing of this process's environment.
+fn squall(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
+    command.env_clear().current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn output(command: &mut Command) -> Output {
+    command.output().unwrap()
+}
+
+fn stdout(arguments: &[&str]) -> Vec<u8> {
+    output(&mut squall(arguments)).stdout
+}
+
+/// `tests/cli/*.md` hold commands with what they print. To renew them: `TRYCMD=overwrite cargo test --test cli`.
+#[test]
+fn commands_print_what_the_pages_say() {
+    let cases = trycmd::TestCases::new();
+    for name in ["NO_COLOR", "RUST_LOG", "CLICOLOR_FORCE"] {
+        cases.env(name, "");
+    }
+    cases.case("tests/cli/*.md");
+}
+
+#[test]
+fn exit_codes_are_a_contract() {
+    let demanding = "tests/cli/files/demanding.yaml";
+    let table: [(&[&str], i32); 14] = [
+        (&["run", STORM, "--seeds", "1"], 0),
+        (&["run", demanding], 99),
+        (&["run", "tests/cli/files/idle.yaml"], 99),
+        (&["run", STORM, demanding, "--seeds", "1"], 99),
+        (&["run", "no-such-file.yaml"], 2),
+        (&["run", "tests/bad_scenarios/empty.yaml"], 2),
+        (&["run", "--no-such-option"], 2),
+        (&["run", STORM, "--seeds", "0"], 2),
+        (&["run", STORM, "--format", "xml"], 2),
+        (&["run", STORM, "--strategy", "no-such-strategy"], 4),
+        (&[], 2),
+        (&["--help"], 0),
+        (&["--version"], 0),
+        (&["list", "metrics"], 0),
+    ];
+    for (arguments, expected) in table {
+        let output = output(&mut squall(arguments));
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(expected), "{arguments:?}: {told}");
+        assert!(!told.contains("panicked"), "{told}");
+    }
+}
+
+#[test]
+fn data_goes_to_stdout_and_nothing_else_does() {
+    let output = output(&mut squall(&["run", STORM, "--format", "json", "-vv"]));
+    serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap();
+    let mistakes = self::output(&mut squall(&["run", "tests/bad_scenarios/empty.yaml"]));
+    assert!(mistakes.stdout.is_empty() && !mistakes.stderr.is_empty());
+}
+
+/// The shape that programs rely on: every name of the contract is there, and has its type.
+#[test]
+fn json_keeps_its_shape() {
+    let json: serde_json::Value = serde_json::from_slice(&stdout(&["run", STORM, "--format", "json"])).unwrap();
+    let number = serde_json::json!({ "type": ["number", "null"] });
+    let estimate = serde_json::json!({
+        "type": "object", "required": ["mean", "low", "high"], "additionalProperties": number,
+    });
+    let schema = serde_json::json!({
+        "type": "object",
+        "required": ["schema_version", "squall_version", "scenarios", "verdict"],
+        "properties": {
+            "schema_version": { "const": 1 },
+            "verdict": { "enum": ["pass", "inconclusive", "fail"] },
+            "scenarios": { "minItems": 1, "items": {
+                "type": "object",
+                "required": ["name", "file", "seeds", "faults", "strategies", "comparisons"],
+                "properties": {
+                    "seeds": { "const": [1, 2, 3] },
+                    "faults": { "minItems": 1, "items": { "required": ["id", "kind", "matched", "fired"] } },
+                    "strategies": { "minItems": 2, "items": {
+                        "required": ["name", "metrics", "errors", "expectations"],
+                        "properties": {
+                            "metrics": { "type": "object", "required": ["success_rate", "p99", "recovery"],
+                                         "additionalProperties": estimate },
+                            "errors": { "type": "object", "additionalProperties": { "type": "integer" } },
+                            "expectations": { "items": { "required": ["text", "line", "verdict", "observed"] } },
+                        },
+                    } },
+                    "comparisons": { "minItems": 1, "items": {
+                        "required": ["metric", "a", "b", "difference", "low", "high"],
+                    } },
+                },
+            } },
+        },
+    });
+    let problems: Vec<String> =
+        jsonschema::validator_for(&schema).unwrap().iter_errors(&json).map(|error| error.to_string()).collect();
+    assert!(problems.is_empty(), "{problems:#?}");
+}
+
+#[test]
+fn the_same_run_prints_the_same_bytes() {
+    let once = stdout(&["run", STORM, "--format", "json"]);
+    assert!(once.starts_with(b"{"));
+    for again in [&["run", STORM, "--format", "json"][..], &["run", STORM, "--format", "json", "--jobs", "1"]] {
+        assert!(stdout(again) == once, "{again:?}");
+    }
+    assert!(stdout(&["run", STORM, "--format", "json", "--jobs", "7"]) == once, "more threads than trials at a time");
+    let hostile = [("LANG", "tr_TR.UTF-8"), ("LC_ALL", "de_DE"), ("TZ", "Pacific/Kiritimati"), ("COLUMNS", "7")];
+    assert!(output(squall(&["run", STORM, "--format", "json"]).envs(hostile)).stdout == once, "a hostile environment");
+}
+
+/// A folder has a name, and the report repeats the name it was given: so the file is named the same way from both.
+#[test]
+fn the_folder_does_not_matter() {
+    let copies = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let outputs = copies.each_ref().map(|folder| {
+        std::fs::copy(STORM, folder.path().join("storm.yaml")).unwrap();
+        output(squall(&["run", "storm.yaml", "--format", "json"]).current_dir(folder.path())).stdout
+    });
+    assert!(!outputs[0].is_empty() && outputs[0] == outputs[1]);
+}
+
+/// Outside a checkout the catalogue runs, and the command that reproduces a failure works there too.
+#[test]
+fn the_catalogue_is_built_in() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in
+        [&["list"][..], &["run", "calm", "--seeds", "1"], &["run", "scenarios/network/calm.yaml", "--seeds", "1"]]
+    {
+        let output = output(squall(arguments).current_dir(folder.path()));
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(String::from_utf8_lossy(&output.stdout).contains("calm"));
+    }
+}
+
+#[test]
+fn a_scenario_can_be_copied_out_and_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| output(squall(arguments).current_dir(folder.path())).status.code();
+    assert_eq!(run(&["new", "mine.yaml"]), Some(0));
+    assert_eq!(run(&["new", "mine.yaml"]), Some(2), "it is not written over");
+    assert_eq!(run(&["run", "mine.yaml", "--seeds", "1"]), Some(0));
+    assert_eq!(run(&["new", "--from", "partition-heal", "copy/storm.yaml"]), Some(0));
+    assert!(matches!(run(&["run", "copy/storm.yaml", "--seeds", "1", "--strategy", "none"]), Some(0 | 99)));
+    assert_eq!(run(&["new", "--from", "no-such-scenario", "other.yaml"]), Some(2));
+}
+
+#[test]
+fn reports_are_written_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let reports = folder.path().join("deep/reports");
+    let json = stdout(&["run", STORM, "--format", "json", "--report-dir", reports.to_str().unwrap()]);
+    assert!(std::fs::read(reports.join("report.json")).unwrap() == json, "the file and the terminal say the same");
+    assert!(whole_files(&reports) >= 2);
+}
+
+/// How many files are in a folder; temporary ones are not allowed.
+fn whole_files(folder: &Path) -> usize {
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    names.inspect(|name| assert!(!name.to_string_lossy().starts_with('.'), "{name:?}")).count()
+}
+
+/// ctrl-c in the middle of a long run: it ends soon, says so, and leaves no file.
+#[cfg(unix)]
+#[test]
+fn interruption_ends_with_130_and_no_torn_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let reports = folder.path().join("reports");
+    let arguments = ["run", STORM, "--seeds", "100000", "-vv", "--report-dir", reports.to_str().unwrap()];
+    let mut child = squall(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // The first word of the log says that trials are being run.
+    let mut first = [0];
+    std::io::Read::read_exact(child.stderr.as_mut().unwrap(), &mut first).unwrap();
+    let mut stderr = child.stderr.take().unwrap();
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    std::io::copy(&mut stderr, &mut std::io::sink()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert!(output.stdout.is_empty());
+    assert!(!reports.exists() || whole_files(&reports) == 0);
+}
+
+/// `-v` tells of the weather at the time of the trial, `-vv` also of calls; without either stderr is silent.
+#[test]
+fn verbose_runs_tell_what_happens_in_virtual_time() {
+    let told = |flags: &[&str]| {
+        let arguments = [&["run", "tests/cli/files/storm.yaml", "--seeds", "1", "--jobs", "1"], flags].concat();
+        String::from_utf8(output(&mut squall(&arguments)).stderr).unwrap()
+    };
+    assert_eq!(told(&[]), "");
+    let weather = told(&["-v"]);
+    let fault = weather.lines().find(|line| line.contains("FaultStarted")).expect("the fault is told");
+    assert!(fault.starts_with("1.000000000s"), "{fault}");
+    assert!(fault.contains("strategy=\"deadline\"") && fault.contains("seed=1"), "{fault}");
+    assert!(!weather.contains("CallStarted") && told(&["-vv"]).contains("CallStarted"));
+}
