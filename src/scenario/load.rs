@@ -12,12 +12,8 @@ use super::yaml;
 pub(super) const SHARED: &str = "strategies.yaml";
 
 /// Strategies that every scenario knows, whatever its folder.
-const PRESETS: Source0 = Source0 { name: "built-in strategies", text: include_str!("presets.yaml") };
-
-struct Source0 {
-    name: &'static str,
-    text: &'static str,
-}
+const PRESETS: &str = include_str!("presets.yaml");
+const PRESETS_NAME: &str = "built-in strategies";
 
 /// Where shared strategies come from.
 pub trait Resolver {
@@ -127,7 +123,7 @@ fn shelf(
         mistakes.push(Mistake::whole(format!("{name}: {why}")));
         Vec::new()
     });
-    files.push((PRESETS.name.to_owned(), PRESETS.text.to_owned()));
+    files.push((PRESETS_NAME.to_owned(), PRESETS.to_owned()));
     let mut shelf = Shelf::default();
     for (name, text) in files {
         let place = sources.len() as u32;
@@ -166,4 +162,27 @@ fn size_mistake(size: u64) -> Mistake {
 fn binary(text: &str) -> Option<Mistake> {
     text.contains('\0')
         .then(|| Mistake::whole("this is not text: it holds NUL bytes").help("a scenario is YAML in UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A preset is only read when a scenario names it; this one names all.
+    #[test]
+    fn every_preset_is_sound() {
+        let names = PRESETS.lines().filter_map(|line| line.strip_prefix("  - name: "));
+        let names: Vec<&str> = names.collect();
+        let text = format!(
+            "name: presets\nabout: All of them.\nduration: 1s\nservers: {{ telemetry: {{}} }}\n\
+             clients: {{ devices: {{ calls: telemetry, load: once }} }}\nstrategies: [{}]\n",
+            names.join(", ")
+        );
+        let plan = parse("presets.yaml", &text, &Alone).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        assert_eq!(plan.strategies.len(), names.len());
+        for strategy in plan.strategies {
+            assert_eq!(strategy.strategy.check(), Ok(()), "{}", strategy.name);
+            assert!(!strategy.about.is_empty(), "{}", strategy.name);
+        }
+    }
 }
