@@ -292,9 +292,9 @@ mod tests {
         check("{".to_owned(), "EOF");
         check("[]".to_owned(), "must be an object");
         check(retry(r#""maxAttempts": 4,"#, ""), "maxAttempts: is required");
-        check(retry("4,", "1,"), "at least 2");
-        check(retry("4,", "2.5,"), "whole number");
-        check(retry("4,", "-3,"), "at least 2");
+        check(retry(": 4,", ": 1,"), "at least 2");
+        check(retry(": 4,", ": 2.5,"), "whole number");
+        check(retry(": 4,", ": -3,"), "at least 2");
         check(retry(r#""0.1s""#, r#""0s""#), "initialBackoff: must be above zero");
         check(retry(r#""0.1s""#, r#""-0.1s""#), "no duration");
         check(retry(r#""0.1s""#, r#""100ms""#), "no duration");
