@@ -400,11 +400,13 @@ impl Connection {
     fn deliver(&self, end: &mut End, side: Side, segment: &Segment, now: Instant, after: &mut After) {
         let host = &self.hosts[side.index()];
         let other_life = end.boot != host.boot();
+        if side == Side::Server && segment.flags.syn && (other_life || end.socket.is_none()) {
+            end.boot = host.boot();
+            self.on_syn(end, segment, now, after);
+            return;
+        }
         let Some(socket) = end.socket.as_mut().filter(|_| !other_life) else {
-            if side == Side::Server && segment.flags.syn && end.socket.is_none() {
-                end.boot = host.boot();
-                self.on_syn(end, segment, now, after);
-            } else if !segment.flags.rst {
+            if !segment.flags.rst {
                 end.out.segments.push(Socket::reset_in_answer_to(segment));
             }
             return;

@@ -20,10 +20,11 @@ impl Network {
             return;
         }
         host.set_down(clock::now(), true);
+        close_ports(&host);
         for (connection, side) in host.connections() {
             connection.kill(side);
         }
-        end_process(&host);
+        task::kill_all(&host);
     }
 
     /// Takes the power from `host`: silence. After [`start`](Self::start) its kernel answers old connections with RST.
@@ -36,7 +37,8 @@ impl Network {
         for (connection, side) in host.connections() {
             connection.forget(side, true);
         }
-        end_process(&host);
+        close_ports(&host);
+        task::kill_all(&host);
     }
 
     /// Starts the next life of the process on `host`, after whatever ended the last; calls what
@@ -163,10 +165,9 @@ impl Network {
     }
 }
 
-fn end_process(host: &Host) {
+fn close_ports(host: &Host) {
     let ports = std::mem::take(&mut host.lock().ports);
     for port in ports.into_values() {
         port.close();
     }
-    task::kill_all(host);
 }

@@ -9,7 +9,7 @@
 //! - `path`: one direction of a link. [`Impairment`]: faults laid over it.
 //! - `connection`: two sockets and what is between them. [`Listener`], [`Connect`], [`Stream`]: how programs see it.
 //! - [`tcp`]: the protocol, without a network.
-//! - [`Observer`]: being told.
+//! - [`Observer`]: being told. [`timeline`]: one connection, packet by packet.
 
 mod address;
 mod balancer;
@@ -27,6 +27,7 @@ mod path;
 mod stream;
 mod task;
 pub mod tcp;
+mod timeline;
 mod watchers;
 
 pub use self::address::{Address, ConnectionId, HostId, Side, SocketInfo};
@@ -41,3 +42,4 @@ pub use self::network::Network;
 pub use self::observer::{ConnectionEvent, Observer, Packet};
 pub use self::stream::Stream;
 pub use self::tcp::TcpSettings;
+pub use self::timeline::{Exchange, Line, timeline};

@@ -121,6 +121,12 @@ impl Sim {
         self.net.kill(self.host(name).id());
     }
 
+    /// Kills the process on a host after a while.
+    pub async fn crash_after(&self, delay: Duration, name: &str) {
+        self.sleep(delay).await;
+        self.crash(name);
+    }
+
     /// Takes the power from a host: silence.
     pub fn power_off(&self, name: &str) {
         self.net.power_off(self.host(name).id());

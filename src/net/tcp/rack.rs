@@ -6,6 +6,7 @@ use super::acknowledge::Ack;
 use super::recovery::Phase;
 use super::scoreboard::Sent;
 use super::socket::{Output, Pending, Socket};
+use super::timeout::SHORT_TIMER_SLACK;
 use crate::clock::Instant;
 
 /// Duplicate acknowledgements that stand for a loss when nothing was ever reordered.
@@ -114,8 +115,7 @@ impl Socket {
         }
         let retransmitting = self.board.retrans_out;
         if let Some(wait) = self.detect_losses(now) {
-            // Two ticks at least, as for every short timer of the kernel's TCP.
-            let ticks = self.ticks.covering(wait + self.ticks.duration(2));
+            let ticks = self.ticks.covering(wait + SHORT_TIMER_SLACK);
             self.set_transmit_timer(now, Pending::Reorder, ticks.min(self.rto));
             ack.sets_timer = false;
         }

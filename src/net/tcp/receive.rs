@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::delayed_ack::AckPolicy;
 use super::segment::{FIRST, Sacks, Segment};
 use super::settings::TcpSettings;
+use super::socket::timestamp;
 use super::ticks::Ticks;
 use crate::clock::Instant;
 
@@ -43,6 +44,20 @@ struct Tuning {
     space: u64,
     since: Instant,
     from: u64,
+    /// The round trip as the receiver sees it, from echoed timestamps (`tcp_rcv_rtt_measure_ts`): queues included.
+    rtt: Option<Duration>,
+    last_echo: u64,
+}
+
+impl Tuning {
+    fn measure(&mut self, now: Instant, segment: &Segment) {
+        if segment.echo == 0 || segment.echo == self.last_echo {
+            return;
+        }
+        self.last_echo = segment.echo;
+        let sample = Duration::from_millis(timestamp(now).saturating_sub(segment.echo).max(1));
+        self.rtt = Some(self.rtt.map_or(sample, |known| (known * 7 + sample) / 8));
+    }
 }
 
 /// What a segment did to the receiver.
@@ -74,7 +89,13 @@ impl Receiver {
             buffer,
             buffer_max: u64::from(settings.receive_buffer_max).max(buffer),
             mss: u64::from(settings.mss),
-            tuning: Tuning { space: buffer / 4, since: now, from: FIRST },
+            tuning: Tuning {
+                space: buffer.min(10 * u64::from(settings.mss)),
+                since: now,
+                from: FIRST,
+                rtt: None,
+                last_echo: 0,
+            },
         }
     }
 
@@ -136,6 +157,9 @@ impl Receiver {
         }
         if segment.flags.fin {
             self.policy.demand();
+        }
+        if segment.len() >= self.mss {
+            self.tuning.measure(now, segment);
         }
         self.policy.on_data(now, segment.len(), self.mss, self.window_left() / self.mss, ticks, rto_ticks);
         Arrival::InOrder
@@ -239,7 +263,7 @@ impl Receiver {
     }
 
     fn tune(&mut self, now: Instant, srtt: Option<Duration>) {
-        let Some(rtt) = srtt else { return };
+        let Some(rtt) = self.tuning.rtt.or(srtt) else { return };
         if now - self.tuning.since < rtt {
             return;
         }

@@ -8,6 +8,9 @@ use super::socket::{KEEPALIVE, Output, Pending, Socket, State};
 use crate::clock::Instant;
 use crate::net::ConnectionEvent;
 
+/// Added to every timer that is set by a measured round trip (`TCP_TIMEOUT_MIN_US`).
+pub(super) const SHORT_TIMER_SLACK: Duration = Duration::from_millis(2);
+
 impl Socket {
     pub(super) fn on_transmit_timer(&mut self, now: Instant, out: &mut Output) {
         if matches!(self.state, State::SynSent | State::SynReceived) {
@@ -50,7 +53,7 @@ impl Socket {
         let Some(first) = self.board.front().filter(|_| calm) else { return false };
         let timeout = self.rtt.smoothed().map_or(super::handshake::INITIAL_RTO, |srtt| {
             // One segment alone may be waiting for a delayed acknowledgement.
-            let slack = if self.board.packets_out() == 1 { self.settings.rto_min } else { self.ticks.duration(2) };
+            let slack = if self.board.packets_out() == 1 { self.settings.rto_min } else { SHORT_TIMER_SLACK };
             2 * srtt + slack
         });
         let rto = self.ticks.duration(self.rto);
