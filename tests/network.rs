@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use squall::clock::{self, Instant, Simulation};
 use squall::net::tcp::CongestionControl;
 use squall::net::{
-    Address, ByteRate, HostConfig, HostId, Impairment, LinkConfig, LossModel, Network, Pairs, QueueLimit, Reorder, Stream,
-    TcpSettings,
+    Address, ByteRate, HostConfig, HostId, Impairment, LinkConfig, LossModel, Network, Pairs, QueueLimit, Reorder,
+    Stream, TcpSettings,
 };
 use squall::random::{Distribution, Key, Probability};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -105,8 +105,7 @@ fn throughput_under_loss_follows_mathis() {
         let tcp = TcpSettings { congestion_control: CongestionControl::Reno, ..TcpSettings::default() };
         let mut seconds = 0.0;
         for seed in 0..seeds {
-            let there =
-                LinkConfig { loss: LossModel::independent(share(loss)), ..LinkConfig::with_latency(rtt / 2) };
+            let there = LinkConfig { loss: LossModel::independent(share(loss)), ..LinkConfig::with_latency(rtt / 2) };
             let took = Simulation::new().run(async {
                 let pair = Pair::new(seed, &tcp, there, LinkConfig::with_latency(rtt / 2));
                 let (mut client, mut server) = pair.connected().await?;
@@ -155,7 +154,8 @@ fn a_full_queue_delays_others_by_its_length() {
         let pair = Pair::new(1, &TcpSettings::default(), there, LinkConfig::with_latency(ms(5)));
         let listener = pair.net.listen(pair.server, PORT, 16)?;
         let address = Address::new(pair.server, PORT);
-        let (bulk, ping) = (pair.net.connect(pair.client, address).await?, pair.net.connect(pair.client, address).await?);
+        let (bulk, ping) =
+            (pair.net.connect(pair.client, address).await?, pair.net.connect(pair.client, address).await?);
         let ((sink, _), (echo, _)) = (listener.accept().await?, listener.accept().await?);
         tokio::spawn(async move {
             let (mut bulk, mut sink) = (bulk, sink);

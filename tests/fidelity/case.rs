@@ -13,6 +13,7 @@ pub(crate) struct Loss {
     pub(crate) rtt_ms: f64,
     pub(crate) loss_each_way: f64,
     pub(crate) payload_bytes: usize,
+    pub(crate) calls: f64,
     latency_ms: Value,
     tolerance_ms: Value,
 }
@@ -68,6 +69,7 @@ impl Loss {
             rtt_ms: number(case, "rtt_ms"),
             loss_each_way: number(case, "loss_each_way"),
             payload_bytes: number(case, "payload_bytes") as usize,
+            calls: number(case, "calls"),
             latency_ms: case["latency_ms"].clone(),
             tolerance_ms: case["tolerance_ms"].clone(),
         }

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
+const OUTSIDE: &str = "  OUTSIDE";
+
 pub(crate) struct Table {
     text: String,
     figures: String,
@@ -19,10 +21,35 @@ impl Table {
     }
 
     pub(crate) fn row(&mut self, case: &str, figure: &str, unit: &str, linux: f64, squall: f64, tolerance: f64) {
+        let good = (squall - linux).abs() <= tolerance;
+        self.line(case, figure, unit, [linux, squall, tolerance], if good { "" } else { OUTSIDE });
+    }
+
+    /// A quantile in ms, of which the rank is only known to lie within `range`.
+    pub(crate) fn quantile(
+        &mut self,
+        case: &str,
+        figure: &str,
+        linux: f64,
+        squall: f64,
+        (low, high): (f64, f64),
+        tolerance: f64,
+    ) {
+        let good = (squall - linux).abs() <= tolerance;
+        let by_rank = low <= linux + tolerance && high >= linux - tolerance;
+        let mark = if good {
+            ""
+        } else if by_rank {
+            "  within the error of the rank"
+        } else {
+            OUTSIDE
+        };
+        self.line(case, figure, "ms", [linux, squall, tolerance], mark);
+    }
+
+    fn line(&mut self, case: &str, figure: &str, unit: &str, [linux, squall, tolerance]: [f64; 3], mark: &str) {
+        self.failures += usize::from(mark == OUTSIDE);
         let difference = squall - linux;
-        let good = difference.abs() <= tolerance;
-        let mark = if good { "" } else { "  OUTSIDE" };
-        self.failures += usize::from(!good);
         writeln!(
             self.text,
             "{case:<32} {figure:>8} {linux:>10.2} {squall:>10.2} {difference:>+11.2} {tolerance:>10.2} {unit}{mark}"
