@@ -1,0 +1,80 @@
+//! `squall validate`: published results and closed forms on the real stack.
+
+use std::num::NonZeroUsize;
+
+use super::args;
+use super::exit::{Exit, Failure};
+use super::signals::Interruption;
+use super::streams::Streams;
+use crate::experiment::ExperimentError;
+use crate::validate::render::{self, Section};
+use crate::validate::{Lab, LabError, Params, SUITES, Suite, suite};
+
+pub(super) fn validate(typed: &args::Validate, streams: &Streams) -> Result<Exit, Failure> {
+    let chosen = chosen(&typed.suites)?;
+    let set = typed.set.iter().map(|text| setting(text)).collect::<Result<Vec<_>, _>>()?;
+    if !set.is_empty() && chosen.len() != 1 {
+        return Err(Failure::Usage("--set is about one suite: name it, as in `squall validate mm1 --set load=0.5`".into()));
+    }
+    let usage = |error: &dyn std::error::Error| Failure::Usage(error.to_string());
+    let params = chosen.iter().map(|suite| Params::of(suite, typed.full, &set).map_err(|error| usage(&error)));
+    let params = params.collect::<Result<Vec<_>, _>>()?;
+    if typed.scenario {
+        return scenarios(&chosen, &params, streams);
+    }
+    let interruption = Interruption::listen()?;
+    let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let lab = Lab::new(typed.jobs.map_or_else(cores, usize::from), interruption.flag());
+    let mut sections = Vec::new();
+    for (suite, params) in chosen.into_iter().zip(&params) {
+        let findings = (suite.run)(&lab, params).map_err(failure)?;
+        let section = Section { suite, findings };
+        if !typed.markdown {
+            streams.data(|out| render::human(&section, out))?;
+        }
+        sections.push(section);
+    }
+    if typed.markdown {
+        streams.data(|out| render::markdown(&sections, typed.full, out))?;
+    } else {
+        streams.data(|out| render::summary(&sections, out))?;
+    }
+    let (_, failed, _) = render::tally(&sections);
+    Ok(if failed == 0 { Exit::Good } else { Exit::Failed })
+}
+
+fn chosen(names: &[String]) -> Result<Vec<&'static Suite>, Failure> {
+    if names.is_empty() {
+        return Ok(SUITES.to_vec());
+    }
+    let known = || SUITES.iter().map(|suite| suite.name).collect::<Vec<_>>().join(", ");
+    names
+        .iter()
+        .map(|name| suite(name).ok_or_else(|| Failure::Usage(format!("no suite is named `{name}`; there are {}", known()))))
+        .collect()
+}
+
+fn setting(text: &str) -> Result<(String, f64), Failure> {
+    let parsed = text.split_once('=').and_then(|(name, value)| Some((name.to_owned(), value.parse::<f64>().ok()?)));
+    let parsed = parsed.filter(|(_, value)| value.is_finite() && *value >= 0.0);
+    parsed.ok_or_else(|| Failure::Usage(format!("`{text}` is no setting: NAME=NUMBER, as in load=0.5")))
+}
+
+/// The scenarios of the suites that are one, to be kept and run with `squall run`.
+fn scenarios(chosen: &[&'static Suite], params: &[Params], streams: &Streams) -> Result<Exit, Failure> {
+    let texts: Vec<String> =
+        chosen.iter().zip(params).filter_map(|(suite, params)| Some((suite.scenario?)(params))).collect();
+    if texts.is_empty() {
+        return Err(Failure::Nothing("this suite is a program, not a scenario".to_owned()));
+    }
+    streams.data(|out| out.write_all(texts.join("---\n").as_bytes()))?;
+    Ok(Exit::Good)
+}
+
+fn failure(error: LabError) -> Failure {
+    match error {
+        LabError::Experiment(ExperimentError::Interrupted) => Failure::Interrupted,
+        LabError::Scenario(diagnostics) => Failure::Scenarios(vec![diagnostics]),
+        error => Failure::Internal("a suite could not be run".to_owned(), error.into()),
+    }
+}

@@ -1,0 +1,214 @@
+//! Contention for one row: who writes how often, and when the last is done, under five kinds of backoff.
+//!
+//! A server of the telemetry contract holds one version. `read` answers it in the tracking id; `write` carries it in the
+//! timestamp, and is refused with ABORTED if it is stale. N clients read and write, back off when refused and start over.
+//!
+//! Source: AWS, "Exponential Backoff And Jitter" (M. Brooker, 2015), its simulator over 100 seeds.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tonic::{Request, Response, Status};
+
+use super::finding::{Finding, Tolerance};
+use super::lab::{Lab, LabError};
+use super::rig::{self, Rig};
+use super::{Params, Suite};
+use crate::clock::{self, Instant};
+use crate::net::LinkConfig;
+use crate::random::{Distribution, Key};
+use crate::resilience::{Backoff, BackoffConfig, Client, Strategy};
+use crate::telemetry::proto::telemetry_service_client::TelemetryServiceClient;
+use crate::telemetry::proto::telemetry_service_server::TelemetryService;
+use crate::telemetry::proto::{AlertRequest, AlertResponse};
+
+/// Optimistic concurrency on one row.
+pub(super) const AWS: Suite = Suite {
+    name: "aws",
+    source: "AWS, Exponential Backoff And Jitter",
+    params: &[
+        ("clients", 0.0, 0.0),
+        ("base_ms", 5.0, 5.0),
+        ("cap_ms", 2000.0, 2000.0),
+        ("delay_ms", 10.0, 10.0),
+        ("delay_sd_ms", 2.0, 2.0),
+        ("seeds", 6.0, 100.0),
+    ],
+    run: aws,
+    scenario: None,
+};
+
+/// Writes and completion in ms, each mean and standard deviation: none, exponential, equal, full, decorrelated.
+type Cells = [((f64, f64), (f64, f64)); 5];
+
+const PUBLISHED: [(f64, Cells); 4] = [
+    (
+        10.0,
+        [
+            ((51.0, 4.0), (382.0, 34.0)),
+            ((51.0, 4.0), (3433.0, 1292.0)),
+            ((43.0, 2.0), (731.0, 170.0)),
+            ((39.0, 2.0), (463.0, 97.0)),
+            ((38.0, 2.0), (439.0, 73.0)),
+        ],
+    ),
+    (
+        50.0,
+        [
+            ((690.0, 16.0), (1141.0, 46.0)),
+            ((623.0, 25.0), (36_239.0, 3084.0)),
+            ((348.0, 6.0), (4307.0, 588.0)),
+            ((333.0, 5.0), (2891.0, 541.0)),
+            ((375.0, 12.0), (2166.0, 511.0)),
+        ],
+    ),
+    (
+        100.0,
+        [
+            ((2421.0, 35.0), (2030.0, 46.0)),
+            ((1856.0, 60.0), (63_146.0, 3841.0)),
+            ((813.0, 8.0), (6759.0, 626.0)),
+            ((796.0, 7.0), (4831.0, 517.0)),
+            ((1001.0, 29.0), (4674.0, 790.0)),
+        ],
+    ),
+    (
+        200.0,
+        [
+            ((8817.0, 72.0), (3704.0, 51.0)),
+            ((5636.0, 117.0), (105_887.0, 4237.0)),
+            ((1873.0, 11.0), (9720.0, 659.0)),
+            ((1891.0, 13.0), (7698.0, 551.0)),
+            ((2607.0, 66.0), (8130.0, 811.0)),
+        ],
+    ),
+];
+
+const NAMES: [&str; 5] = ["none", "exponential", "equal", "full", "decorrelated"];
+
+/// The source counts failures from 1 in `base * 2^n`: its first ceiling is twice the base. Decorrelated jitter begins at
+/// the base.
+fn backoffs(params: &Params) -> [BackoffConfig; 5] {
+    let ms = |name| Duration::from_secs_f64(params.get(name) / 1e3);
+    let (base, cap) = (ms("base_ms"), ms("cap_ms"));
+    let first = (2 * base).min(cap);
+    [
+        BackoffConfig::None,
+        BackoffConfig::Exponential { base: first, cap, multiplier: 2.0 },
+        BackoffConfig::EqualJitter { base: first, cap },
+        BackoffConfig::FullJitter { base: first, cap },
+        BackoffConfig::Decorrelated { base, cap },
+    ]
+}
+
+fn aws(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
+    let mut findings = Vec::new();
+    for clients in params.or_all("clients", &[1.0, 10.0, 50.0, 100.0, 200.0]) {
+        let usual = ["base_ms", "cap_ms", "delay_ms", "delay_sd_ms"].map(|name| params.get(name))
+            == [5.0, 2000.0, 10.0, 2.0];
+        let known = PUBLISHED.iter().find(|(n, _)| *n == clients && usual).map(|(_, cells)| cells);
+        for (place, backoff) in backoffs(params).into_iter().enumerate() {
+            if clients == 1.0 && place > 0 {
+                continue;
+            }
+            let link = LinkConfig {
+                latency: Distribution::normal(
+                    Duration::from_secs_f64(params.get("delay_ms") / 1e3),
+                    Duration::from_secs_f64(params.get("delay_sd_ms") / 1e3),
+                ),
+                ..LinkConfig::default()
+            };
+            let runs = lab.seeds(params.seeds(), |seed| contend(seed, clients as u32, backoff, &link))?;
+            let row = |what: &str| format!("aws.{clients}.{}.{what}", NAMES[place]);
+            let figures = |which: fn(&(u64, f64)) -> f64| runs.iter().map(which).collect::<Vec<f64>>();
+            let mut add = |what: &str, published: Option<(f64, f64)>, figures: &[f64], unit: &'static str| {
+                // Means of a hundred seeds, and few seeds here do not show their own spread well: theirs stands for both.
+                let (published, sd) = published.map_or((None, 0.0), |(mean, sd)| (Some(mean), sd));
+                let mut finding = Finding::of_seeds(row(what), published, figures, unit, Tolerance::Exact);
+                if sd > 0.0 {
+                    finding.error = sd / libm::sqrt(figures.len() as f64);
+                }
+                // A mean printed without decimals is known to half a unit.
+                let published_error = libm::hypot(sd / 10.0, 0.29);
+                finding.tolerance = Tolerance::Z { limit: 3.0, published_error };
+                findings.push(finding);
+            };
+            let alone = (clients == 1.0 && usual).then_some((40.0, 4.0));
+            add("writes", known.map(|cells| cells[place].0), &figures(|run| run.0 as f64), "writes");
+            add("completion", known.map(|cells| cells[place].1).or(alone), &figures(|run| run.1), "ms");
+        }
+    }
+    Ok(findings)
+}
+
+/// One row with a version.
+#[derive(Clone, Debug, Default)]
+struct Row {
+    version: Arc<AtomicI64>,
+    writes: Arc<AtomicU64>,
+}
+
+#[tonic::async_trait]
+impl TelemetryService for Row {
+    async fn report_alert(&self, request: Request<AlertRequest>) -> Result<Response<AlertResponse>, Status> {
+        let alert = request.into_inner();
+        if alert.alert_type == "write" {
+            self.writes.fetch_add(1, Ordering::Relaxed);
+            let (old, new) = (alert.timestamp, alert.timestamp + 1);
+            if self.version.compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+                return Err(Status::aborted("the version is stale"));
+            }
+        }
+        let tracking_id = self.version.load(Ordering::Relaxed).to_string();
+        Ok(Response::new(AlertResponse { acknowledged: true, tracking_id }))
+    }
+}
+
+/// Writes until everybody is done, and how long that took, in ms.
+fn contend(seed: u64, clients: u32, backoff: BackoffConfig, link: &LinkConfig) -> Result<(u64, f64), LabError> {
+    rig::run(seed, |sim| async move {
+        sim.net().set_default_link(link.clone());
+        let rig = Rig::new(&sim);
+        let row = Row::default();
+        rig.serve(row.clone())?;
+        // Everybody is connected before the race begins.
+        let start = Instant::ORIGIN + Duration::from_secs(10);
+        let mut racing = Vec::with_capacity(clients as usize);
+        for number in 0..clients {
+            let client = rig.client(&sim, number, &Strategy::default())?;
+            racing.push(tokio::spawn(race(client, start, backoff, rig.key(&sim, number).named("backoff"))));
+        }
+        let mut last = start;
+        for racer in racing {
+            last = last.max(racer.await??);
+        }
+        Ok((row.writes.load(Ordering::Relaxed), (last - start).as_secs_f64() * 1e3))
+    })
+}
+
+/// Reads and writes until it succeeds: when.
+async fn race(
+    mut client: TelemetryServiceClient<Client>,
+    start: Instant,
+    backoff: BackoffConfig,
+    key: Key,
+) -> Result<Instant, Status> {
+    let alert = |kind: &str, timestamp| AlertRequest { device_id: String::new(), alert_type: kind.into(), timestamp };
+    client.report_alert(alert("read", 0)).await?;
+    clock::sleep_until(start).await;
+    let mut schedule = backoff.schedule();
+    let mut failed = NonZeroU32::MIN;
+    loop {
+        let version = client.report_alert(alert("read", 0)).await?.into_inner().tracking_id;
+        let version = version.parse().map_err(|_| Status::internal("the version is no number"))?;
+        match client.report_alert(alert("write", version)).await {
+            Ok(_) => return Ok(clock::now()),
+            Err(status) if status.code() == tonic::Code::Aborted => {}
+            Err(status) => return Err(status),
+        }
+        clock::sleep(schedule.pause(failed, key.with(u64::from(failed.get())).draw())).await;
+        failed = failed.saturating_add(1);
+    }
+}

@@ -1,0 +1,184 @@
+//! Queueing: M/M/1, M/D/1 and M/M/c, and what open and closed loops make of the same server.
+//!
+//! The server has its workers and an unbounded queue; the network takes no time, so that what is measured is the wait and
+//! the work. Closed forms: any textbook (L. Kleinrock, "Queueing Systems", 1975); open and closed: M. Brooker, "omission".
+
+use super::finding::{Finding, Tolerance};
+use super::lab::{Lab, LabError, Run, each};
+use super::{Params, Suite};
+
+const TEXTBOOK: &str = "L. Kleinrock, Queueing Systems, volume 1";
+
+/// One worker, exponential work.
+pub(super) const MM1: Suite = Suite {
+    name: "mm1",
+    source: TEXTBOOK,
+    params: &[("load", 0.8, 0.8), ("service_ms", 100.0, 100.0), ("calls", 20_000.0, 50_000.0), ("seeds", 10.0, 40.0)],
+    run: mm1,
+    scenario: Some(|params| open(params, 1, "exponential: { mean: ", " }")),
+};
+
+/// One worker, constant work.
+pub(super) const MD1: Suite = Suite {
+    name: "md1",
+    source: TEXTBOOK,
+    params: &[("load", 0.8, 0.8), ("service_ms", 100.0, 100.0), ("calls", 20_000.0, 50_000.0), ("seeds", 5.0, 20.0)],
+    run: md1,
+    scenario: Some(|params| open(params, 1, "constant: ", "")),
+};
+
+/// Several workers, exponential work.
+pub(super) const MMC: Suite = Suite {
+    name: "mmc",
+    source: TEXTBOOK,
+    params: &[
+        ("load", 0.8, 0.8),
+        ("service_ms", 1000.0, 1000.0),
+        ("workers", 0.0, 0.0),
+        ("calls", 20_000.0, 50_000.0),
+        ("seeds", 5.0, 40.0),
+    ],
+    run: mmc,
+    scenario: Some(|params| open(params, params.count("workers").max(1), "exponential: { mean: ", " }")),
+};
+
+/// The same server behind an open loop and behind closed ones.
+pub(super) const LOOPS: Suite = Suite {
+    name: "loops",
+    source: "M. Brooker, omission simulator",
+    params: &[
+        ("load", 0.8, 0.8),
+        ("service_ms", 100.0, 100.0),
+        ("clients", 0.0, 0.0),
+        ("calls", 20_000.0, 50_000.0),
+        ("seeds", 5.0, 20.0),
+    ],
+    run: loops,
+    scenario: Some(|params| closed(params, params.count("clients").max(1))),
+};
+
+fn open(params: &Params, workers: u32, before: &str, after: &str) -> String {
+    let (service_ms, load, calls) = (params.get("service_ms"), params.get("load"), params.get("calls"));
+    let rate = load * f64::from(workers) / service_ms * 1000.0;
+    let times = format!("{{ {before}{service_ms}ms{after} }}");
+    // A tenth of the run fills the queue and is not judged.
+    scenario(workers, &times, &format!("{{ poisson: {rate}/s }}"), 1, 1.1 * calls / rate, 0.1 * calls / rate)
+}
+
+fn closed(params: &Params, clients: u32) -> String {
+    let (service_ms, load, calls) = (params.get("service_ms"), params.get("load"), params.get("calls"));
+    let think_ms = (f64::from(clients) * service_ms / load - service_ms).max(0.0);
+    let times = format!("{{ exponential: {{ mean: {service_ms}ms }} }}");
+    let loop_ = format!("{{ closed_loop: {{ think: {{ exponential: {{ mean: {think_ms}ms }} }} }} }}");
+    scenario(1, &times, &loop_, clients, calls * service_ms / 1000.0 / load, 0.0)
+}
+
+fn scenario(workers: u32, service: &str, load: &str, clients: u32, duration_s: f64, warmup_s: f64) -> String {
+    format!(
+        "name: queueing
+about: A queue of the textbook, over a network that takes no time.
+duration: {duration_s:.3}s
+warmup: {warmup_s:.3}s
+drain: 1h
+seeds: 5
+servers:
+  telemetry: {{ workers: {workers}, service_time: {service}, queue: {{ limit: 10000000 }}, durability: memory }}
+clients:
+  devices: {{ count: {clients}, calls: telemetry, load: {load} }}
+links:
+  - {{ between: [devices, telemetry], latency: 0s }}
+strategies:
+  - name: none
+"
+    )
+}
+
+fn mean_s(run: &Run) -> f64 {
+    run.metrics.whole().latency.mean_ns / 1e9
+}
+
+fn quantile_s(run: &Run, quantile: f64) -> f64 {
+    run.metrics.whole().latency.quantile_ns(quantile).map_or(f64::NAN, |ns| ns as f64 / 1e9)
+}
+
+const CLOSE: Tolerance = Tolerance::Relative(0.03);
+
+fn mm1(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
+    let runs = &lab.scenario(&open(params, 1, "exponential: { mean: ", " }"), params.seeds())?[0];
+    let mean = params.get("service_ms") / 1000.0 / (1.0 - params.get("load"));
+    let quantile = |tail: f64| mean * libm::log(1.0 / tail);
+    let row = |name: &str, published: f64, figures: &[f64]| Finding::of_seeds(name, Some(published), figures, "s", CLOSE);
+    Ok(vec![
+        row("mm1.mean", mean, &each(runs, mean_s)),
+        row("mm1.p50", quantile(0.5), &each(runs, |run| quantile_s(run, 0.5))),
+        row("mm1.p99", quantile(0.01), &each(runs, |run| quantile_s(run, 0.99))),
+        row("mm1.p99.9", quantile(0.001), &each(runs, |run| quantile_s(run, 0.999))),
+    ])
+}
+
+fn md1(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
+    let runs = &lab.scenario(&open(params, 1, "constant: ", ""), params.seeds())?[0];
+    let (service, load) = (params.get("service_ms") / 1000.0, params.get("load"));
+    let mean = service * (1.0 + load / (2.0 * (1.0 - load)));
+    Ok(vec![Finding::of_seeds("md1.mean", Some(mean), &each(runs, mean_s), "s", CLOSE)])
+}
+
+fn mmc(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
+    let mut findings = Vec::new();
+    for workers in params.or_all("workers", &[1.0, 2.0, 10.0]) {
+        let runs = &lab.scenario(&open(params, workers as u32, "exponential: { mean: ", " }"), params.seeds())?[0];
+        let (service, load) = (params.get("service_ms") / 1000.0, params.get("load"));
+        let mean = service + erlang_c(workers as u32, load) * service / (workers * (1.0 - load));
+        let name = format!("mmc.{workers}.mean");
+        findings.push(Finding::of_seeds(name, Some(mean), &each(runs, mean_s), "s", CLOSE));
+    }
+    Ok(findings)
+}
+
+/// The probability that a call has to wait, by the recursion for Erlang B.
+fn erlang_c(workers: u32, load: f64) -> f64 {
+    let offered = load * f64::from(workers);
+    let blocked = (1..=workers).fold(1.0, |b, n| offered * b / (f64::from(n) + offered * b));
+    blocked / (1.0 - load * (1.0 - blocked))
+}
+
+fn loops(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
+    let mut findings = Vec::new();
+    let z = Tolerance::Z { limit: 3.0, published_error: 0.022 };
+    if params.get("clients") == 0.0 {
+        let runs = &lab.scenario(&open(params, 1, "exponential: { mean: ", " }"), params.seeds())?[0];
+        findings.push(Finding::of_seeds("loops.open.mean", params.published(0.516), &each(runs, mean_s), "s", z));
+        let p99 = each(runs, |run| quantile_s(run, 0.99));
+        findings.push(Finding::of_seeds("loops.open.p99", params.published(2.43), &p99, "s", Tolerance::Relative(0.1)));
+    }
+    for clients in params.or_all("clients", &[1.0, 10.0]) {
+        let runs = &lab.scenario(&closed(params, clients as u32), params.seeds())?[0];
+        let published: Option<(f64, f64)> = match clients as u32 {
+            1 => Some((0.100, 0.463)),
+            10 => Some((0.244, 0.948)),
+            _ => None,
+        };
+        let known = |value: Option<f64>| value.filter(|_| params.get("load") == 0.8 && params.get("service_ms") == 100.0);
+        let mean = known(published.map(|(mean, _)| mean));
+        let p99 = known(published.map(|(_, p99)| p99));
+        let name = |what| format!("loops.closed.{clients}.{what}");
+        findings.push(Finding::of_seeds(name("mean"), mean, &each(runs, mean_s), "s", CLOSE));
+        let tails = each(runs, |run| quantile_s(run, 0.99));
+        findings.push(Finding::of_seeds(name("p99"), p99, &tails, "s", CLOSE));
+    }
+    Ok(findings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The published means of M/M/c at a load of 0.8 and a service time of 1 s.
+    #[test]
+    fn erlang_c_gives_the_published_means() {
+        for (workers, mean) in [(1, 5.0), (2, 2.778), (10, 1.205)] {
+            let found = 1.0 + erlang_c(workers, 0.8) / (f64::from(workers) * 0.2);
+            assert!((found - mean).abs() < 1e-3, "{workers}: {found}");
+        }
+    }
+}
