@@ -13,6 +13,7 @@
 //! - [`record`]: the typed events of a trial: the one contract between running and judging.
 //! - `scenario`: a file becomes a checked plan, or a list of mistakes.
 //! - `analysis`: events become figures, statistics over seeds and verdicts.
+//! - `validate`: published results and closed forms, held against the real stack.
 //! - `report`: what people and programs read of a run.
 //! - `cli`: the `squall` command.
 
@@ -44,3 +45,5 @@ pub mod sim;
 pub mod telemetry;
 #[cfg(feature = "sim")]
 pub mod trial;
+#[cfg(feature = "sim")]
+pub mod validate;

@@ -48,6 +48,8 @@ pub(super) enum Command {
     Schema(Schema),
     /// Write a new scenario file to begin with.
     New(New),
+    /// Hold Squall against published results and closed forms.
+    Validate(Validate),
     /// Print a completion script for a shell.
     Completions(Completions),
 }
@@ -122,6 +124,33 @@ pub(super) struct New {
     /// The file to write; it must not exist yet.
     #[arg(value_name = "FILE")]
     pub(super) file: PathBuf,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Validate {
+    /// Which suites, such as mm1 or aws. Default: all of them.
+    #[arg(value_name = "SUITE")]
+    pub(super) suites: Vec<String>,
+
+    /// With as many seeds and calls as the sources had: half an hour instead of minutes.
+    #[arg(long)]
+    pub(super) full: bool,
+
+    /// Set a parameter of the suite, as in load=0.5; may be given several times.
+    #[arg(long, value_name = "NAME=NUMBER")]
+    pub(super) set: Vec<String>,
+
+    /// Print the scenario instead of running it.
+    #[arg(long)]
+    pub(super) scenario: bool,
+
+    /// Print a page in Markdown: VALIDATION.md.
+    #[arg(long)]
+    pub(super) markdown: bool,
+
+    /// How many trials run at the same time. Default: one a core. The result does not depend on it.
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) jobs: Option<u16>,
 }
 
 #[derive(Debug, Group)]

@@ -17,6 +17,7 @@ mod run;
 mod schema;
 mod signals;
 mod streams;
+mod validate;
 
 use std::process::ExitCode;
 
@@ -47,6 +48,7 @@ fn command(command: Command, streams: &Streams) -> Result<Exit, Failure> {
         Command::List(typed) => list::list(&typed, streams),
         Command::Schema(typed) => schema::schema(&typed, streams),
         Command::New(typed) => new::new(&typed, streams),
+        Command::Validate(typed) => validate::validate(&typed, streams),
         Command::Completions(typed) => completions::completions(&typed, streams),
     }
 }

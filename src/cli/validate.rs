@@ -14,7 +14,9 @@ pub(super) fn validate(typed: &args::Validate, streams: &Streams) -> Result<Exit
     let chosen = chosen(&typed.suites)?;
     let set = typed.set.iter().map(|text| setting(text)).collect::<Result<Vec<_>, _>>()?;
     if !set.is_empty() && chosen.len() != 1 {
-        return Err(Failure::Usage("--set is about one suite: name it, as in `squall validate mm1 --set load=0.5`".into()));
+        return Err(Failure::Usage(
+            "--set is about one suite: name it, as in `squall validate mm1 --set load=0.5`".into(),
+        ));
     }
     let usage = |error: &dyn std::error::Error| Failure::Usage(error.to_string());
     let params = chosen.iter().map(|suite| Params::of(suite, typed.full, &set).map_err(|error| usage(&error)));
@@ -50,7 +52,9 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Suite>, Failure> {
     let known = || SUITES.iter().map(|suite| suite.name).collect::<Vec<_>>().join(", ");
     names
         .iter()
-        .map(|name| suite(name).ok_or_else(|| Failure::Usage(format!("no suite is named `{name}`; there are {}", known()))))
+        .map(|name| {
+            suite(name).ok_or_else(|| Failure::Usage(format!("no suite is named `{name}`; there are {}", known())))
+        })
         .collect()
 }
 

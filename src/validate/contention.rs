@@ -106,8 +106,8 @@ fn backoffs(params: &Params) -> [BackoffConfig; 5] {
 fn aws(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
     let mut findings = Vec::new();
     for clients in params.or_all("clients", &[1.0, 10.0, 50.0, 100.0, 200.0]) {
-        let usual = ["base_ms", "cap_ms", "delay_ms", "delay_sd_ms"].map(|name| params.get(name))
-            == [5.0, 2000.0, 10.0, 2.0];
+        let usual =
+            ["base_ms", "cap_ms", "delay_ms", "delay_sd_ms"].map(|name| params.get(name)) == [5.0, 2000.0, 10.0, 2.0];
         let known = PUBLISHED.iter().find(|(n, _)| *n == clients && usual).map(|(_, cells)| cells);
         for (place, backoff) in backoffs(params).into_iter().enumerate() {
             if clients == 1.0 && place > 0 {

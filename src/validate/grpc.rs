@@ -11,8 +11,8 @@ use super::lab::{Lab, LabError, each};
 use super::rig::{self, Rig};
 use super::{Params, Suite};
 use crate::clock;
-use crate::resilience::{BackoffConfig, BudgetConfig, BudgetKind, LayerConfig, RetryConfig, Strategy, WaitForReady};
 use crate::resilience::effective_attempts;
+use crate::resilience::{BackoffConfig, BudgetConfig, BudgetKind, LayerConfig, RetryConfig, Strategy, WaitForReady};
 use crate::scenario::Metric;
 use crate::telemetry::proto::telemetry_service_server::TelemetryService;
 use crate::telemetry::proto::{AlertRequest, AlertResponse};
@@ -103,7 +103,9 @@ const COUNTERS: [(bool, u32); 12] = [
 fn throttling(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
     let mut findings = Vec::new();
     let ok: Vec<u32> = OK.into_iter().chain([18]).collect();
-    for (place, ((ok, counter), (expected, published))) in script(params, &ok, 12)?.into_iter().zip(COUNTERS).enumerate() {
+    for (place, ((ok, counter), (expected, published))) in
+        script(params, &ok, 12)?.into_iter().zip(COUNTERS).enumerate()
+    {
         let row = |what| format!("grpc-throttling.call-{}.{what}", place + 1);
         let known = params.published(f64::from(published));
         findings.push(Finding::exact(row("counter"), known, f64::from(counter), "requests"));
@@ -167,8 +169,7 @@ strategies:
 }
 
 /// When attempts to connect begin, without jitter and the time of a round trip, in seconds.
-const STARTS: [f64; 14] =
-    [0.0, 1.0, 2.6, 5.16, 9.26, 15.8, 26.3, 43.1, 69.9, 112.9, 181.6, 291.5, 411.5, 531.5];
+const STARTS: [f64; 14] = [0.0, 1.0, 2.6, 5.16, 9.26, 15.8, 26.3, 43.1, 69.9, 112.9, 181.6, 291.5, 411.5, 531.5];
 
 fn connect_backoff(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
     let seeds = lab.seeds(params.seeds(), |seed| {

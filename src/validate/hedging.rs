@@ -120,7 +120,8 @@ fn fan_out(runs: &[Run]) -> Finding {
     let slow = |run: &Run| {
         let latency = &run.metrics.whole().latency;
         // Between the kept quantiles the curve is read by straight lines.
-        let points: Vec<(f64, f64)> = CURVE.iter().zip(&latency.curve_ns).map(|(q, ns)| (*q, *ns as f64 / 1e6)).collect();
+        let points: Vec<(f64, f64)> =
+            CURVE.iter().zip(&latency.curve_ns).map(|(q, ns)| (*q, *ns as f64 / 1e6)).collect();
         let place = points.partition_point(|(_, ms)| *ms <= threshold_ms).clamp(1, points.len() - 1);
         let ((q0, x0), (q1, x1)) = (points[place - 1], points[place]);
         1.0 - (q0 + (q1 - q0) * (threshold_ms - x0) / (x1 - x0))

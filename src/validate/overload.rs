@@ -89,12 +89,8 @@ strategies:
 }
 
 /// Load, width of the spike, and which share of runs collapsed: without backoff, and with.
-const COLLAPSED: [(f64, f64, f64, f64); 4] = [
-    (40.0, 3.0, 0.0, 0.0),
-    (40.0, 5.0, 21.0 / 30.0, 0.0),
-    (40.0, 10.0, 1.0, 1.0),
-    (20.0, 5.0, 0.0, 0.0),
-];
+const COLLAPSED: [(f64, f64, f64, f64); 4] =
+    [(40.0, 3.0, 0.0, 0.0), (40.0, 5.0, 21.0 / 30.0, 0.0), (40.0, 10.0, 1.0, 1.0), (20.0, 5.0, 0.0, 0.0)];
 
 fn collapse(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
     let (load, width) = (params.get("load"), params.get("width_s"));
@@ -125,7 +121,9 @@ fn outage(params: &Params, load: f64) -> String {
     let (clients, capacity) = (params.get("clients"), params.get("capacity"));
     let server = |more: &str| {
         let work_us = 1e6 / capacity;
-        format!("{{ workers: 1, service_time: {work_us:.3}us, queue: {{ limit: 10000000 }}, durability: memory{more} }}")
+        format!(
+            "{{ workers: 1, service_time: {work_us:.3}us, queue: {{ limit: 10000000 }}, durability: memory{more} }}"
+        )
     };
     format!(
         "name: outage

@@ -28,7 +28,8 @@ impl Params {
     ///
     /// When the suite has no parameter of that name.
     pub fn of(suite: &Suite, full: bool, set: &[(String, f64)]) -> Result<Self, UnknownParam> {
-        let own = suite.params.iter().map(|(name, short, long)| ((*name).to_owned(), if full { *long } else { *short }));
+        let own =
+            suite.params.iter().map(|(name, short, long)| ((*name).to_owned(), if full { *long } else { *short }));
         let mut params = Self { values: own.collect(), changed: false };
         for (name, value) in set {
             let Some(known) = params.values.get_mut(name) else {

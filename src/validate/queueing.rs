@@ -107,7 +107,8 @@ fn mm1(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
     let runs = &lab.scenario(&open(params, 1, "exponential: { mean: ", " }"), params.seeds())?[0];
     let mean = params.get("service_ms") / 1000.0 / (1.0 - params.get("load"));
     let quantile = |tail: f64| mean * libm::log(1.0 / tail);
-    let row = |name: &str, published: f64, figures: &[f64]| Finding::of_seeds(name, Some(published), figures, "s", CLOSE);
+    let row =
+        |name: &str, published: f64, figures: &[f64]| Finding::of_seeds(name, Some(published), figures, "s", CLOSE);
     Ok(vec![
         row("mm1.mean", mean, &each(runs, mean_s)),
         row("mm1.p50", quantile(0.5), &each(runs, |run| quantile_s(run, 0.5))),
@@ -158,7 +159,8 @@ fn loops(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
             10 => Some((0.244, 0.948)),
             _ => None,
         };
-        let known = |value: Option<f64>| value.filter(|_| params.get("load") == 0.8 && params.get("service_ms") == 100.0);
+        let known =
+            |value: Option<f64>| value.filter(|_| params.get("load") == 0.8 && params.get("service_ms") == 100.0);
         let mean = known(published.map(|(mean, _)| mean));
         let p99 = known(published.map(|(_, p99)| p99));
         let name = |what| format!("loops.closed.{clients}.{what}");

@@ -31,7 +31,7 @@ impl Rig {
 
     /// Serves the telemetry contract.
     pub(super) fn serve<T: TelemetryService>(&self, service: T) -> std::io::Result<()> {
-        let mut listener = self.net.listen(self.server, PORT, 65_536)?;
+        let listener = self.net.listen(self.server, PORT, 65_536)?;
         let service = TelemetryServiceServer::new(service);
         self.net.spawn_on(self.server, async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -47,7 +47,7 @@ impl Rig {
 
     /// Accepts every connection and closes it.
     pub(super) fn slam(&self) -> std::io::Result<()> {
-        let mut listener = self.net.listen(self.server, PORT, 128)?;
+        let listener = self.net.listen(self.server, PORT, 128)?;
         self.net.spawn_on(self.server, async move { while listener.accept().await.is_ok() {} });
         Ok(())
     }
