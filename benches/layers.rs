@@ -125,7 +125,7 @@ where
 {
     let limit = LimitConfig::new(LimitAlgorithm::GRADIENT2);
     ServiceBuilder::new()
-        .layer(Deadline::new(Duration::from_secs(60)).expect("valid").within(ambient))
+        .layer(Deadline::new(Duration::from_secs(60)).expect("valid").within(ambient).unstamped())
         .layer(Throttle::new(ThrottleConfig::sre()).expect("valid").layer(ambient))
         .layer(Retry::new(RetryConfig::default()).expect("valid"))
         .layer(Breaker::new(BreakerConfig::default()).expect("valid").layer(ambient))

@@ -179,8 +179,7 @@ fn queues_serve_in_the_order_of_their_discipline() {
             }
             clock::sleep(1000 * MS).await;
             assert_eq!(limit.usage().0, 0);
-            let done = done.lock().unwrap().clone();
-            done
+            std::mem::take(&mut *done.lock().unwrap())
         });
         run.unwrap()
     };

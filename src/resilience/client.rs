@@ -21,6 +21,7 @@ use super::rate_limit::RateLimit;
 use super::retry::Retry;
 use super::service_config::MethodRouter;
 use super::throttle::Throttle;
+use super::trace;
 use super::{Ambient, BoxError, InvalidConfig, LayerConfig, Strategy};
 
 /// Any service of this module, behind a box.
@@ -86,8 +87,10 @@ fn wrap(strategy: &Strategy, innermost: Stack, ambient: &Ambient) -> Result<Stac
 
 fn apply(layer: &LayerConfig, stack: Stack, ambient: &Ambient, place: &str) -> Result<Stack, InvalidConfig> {
     Ok(match layer {
-        LayerConfig::Deadline(timeout) => boxed(Deadline::new(*timeout)?.within(ambient).layer(stack)),
-        LayerConfig::AttemptTimeout(timeout) => boxed(AttemptTimeout::new(*timeout)?.within(ambient).layer(stack)),
+        LayerConfig::Deadline(timeout) => boxed(Deadline::new(*timeout)?.within(ambient).unstamped().layer(stack)),
+        LayerConfig::AttemptTimeout(timeout) => {
+            boxed(AttemptTimeout::new(*timeout)?.within(ambient).unstamped().layer(stack))
+        }
         LayerConfig::Retry(config) => boxed(Retry::build(config.clone(), ambient, place)?.layer(stack)),
         LayerConfig::Breaker(config) => {
             boxed(Breaker::build(config.clone(), ambient, place)?.layer(ambient).layer(stack))
@@ -128,7 +131,7 @@ impl Service<Request<tonic::body::Body>> for Client {
     }
 
     fn call(&mut self, request: Request<tonic::body::Body>) -> Self::Future {
-        self.0.call(request)
+        trace::call(request, |request| self.0.call(request))
     }
 }
 

@@ -36,6 +36,7 @@ mod service_config;
 mod strategy;
 mod throttle;
 mod tower_layers;
+mod trace;
 mod watch;
 mod window;
 

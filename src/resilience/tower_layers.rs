@@ -119,8 +119,10 @@ where
     service.map_request(|request: Request<tonic::body::Body>| request.map(|body| Replay::new(body, BUFFER_BYTES)))
 }
 
+type Sendable = tower::util::MapRequest<Stack, fn(Request<Replay>) -> Request<tonic::body::Body>>;
+
 /// Reads a request out of its replay buffer.
-fn sendable(stack: Stack) -> tower::util::MapRequest<Stack, fn(Request<Replay>) -> Request<tonic::body::Body>> {
+fn sendable(stack: Stack) -> Sendable {
     stack.map_request(|request| request.map(|replay| replay.body()))
 }
 

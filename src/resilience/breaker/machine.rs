@@ -36,6 +36,7 @@ enum State {
 }
 
 /// What the breaker remembers while it is closed.
+#[expect(clippy::large_enum_variant, reason = "one a breaker, not one a call")]
 #[derive(Debug)]
 enum History {
     Row(u32),

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use h2::RecvStream;
 use http_body::{Body, Frame};
 use tonic::Code;
+use tracing::Span;
 
 use super::Endpoint;
 use super::load::Load;
@@ -18,6 +19,7 @@ use crate::resilience::breaker::BreakerPass;
 use crate::resilience::call::Context as CallContext;
 use crate::resilience::failure::outcome_of_h2;
 use crate::resilience::gate::Pass;
+use crate::resilience::trace;
 use crate::resilience::{Ambient, BoxError, CallId, EventKind, Failure, Origin, Outcome};
 
 /// One attempt on a connection. However it ends, it is told once, and leaves the counts as it found them.
@@ -30,6 +32,7 @@ pub struct Attempt {
     committed: bool,
     deadline: Option<(Instant, Origin)>,
     lane: Option<Held>,
+    span: Span,
     open: bool,
 }
 
@@ -59,6 +62,7 @@ impl Attempt {
             started: clock::now(),
             committed: false,
             deadline,
+            span: trace::attempt(call, number, &lane.link.endpoint),
             lane: Some(Held { load: Arc::clone(&lane.load), calls: Arc::clone(&lane.link.calls), breaker }),
             open: true,
         }
@@ -80,6 +84,7 @@ impl Attempt {
             started: clock::now(),
             committed: false,
             deadline,
+            span: trace::attempt(call, number, endpoint),
             lane: None,
             open: true,
         }
@@ -106,6 +111,7 @@ impl Attempt {
         self.open = false;
         let now = clock::now();
         let latency = now - self.started;
+        trace::ended(&self.span, outcome);
         if let Some(held) = &mut self.lane
             && outcome.origin != Origin::Cancelled
         {

@@ -40,6 +40,7 @@ pub struct ChannelFuture<C: Connector> {
     state: State,
 }
 
+#[expect(clippy::large_enum_variant, reason = "a box would cost every call an allocation")]
 enum State {
     /// Waits for a connection.
     Picking(Option<Request<tonic::body::Body>>),
@@ -220,7 +221,8 @@ fn address(
     // Extensions are for this side of the wire.
     head.extensions = http::Extensions::new();
     head.headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(concat!("squall/", env!("CARGO_PKG_VERSION"))));
-    head.headers.insert(TRACEPARENT, traceparent(trace, call, attempt));
+    // A caller that traces has said already which trace this is.
+    head.headers.entry(TRACEPARENT).or_insert_with(|| traceparent(trace, call, attempt));
     (Request::from_parts(head, ()), body)
 }
 

@@ -76,6 +76,7 @@ pub(super) async fn establish<C: Connector>(
 }
 
 /// Why a connection stopped taking calls.
+#[expect(clippy::large_enum_variant, reason = "made once a connection")]
 pub(super) enum End<Io: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> {
     /// It is over.
     Lost(String),

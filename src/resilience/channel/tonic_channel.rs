@@ -42,7 +42,8 @@ impl TonicChannel {
         ambient: &Ambient,
     ) -> Result<Self, InvalidConfig> {
         let invalid = |error: tonic::transport::Error| InvalidConfig::new("target", error);
-        let mut endpoint = tonic::transport::Endpoint::from_shared(format!("http://{}", target.name))
+        let name = Endpoint::new(&target.name);
+        let mut endpoint = tonic::transport::Endpoint::from_shared(format!("http://{name}"))
             .map_err(invalid)?
             // h2 would forget reset streams by a clock that a simulation cannot move.
             .http2_reset_stream_duration(std::time::Duration::from_secs(24 * 3600));
@@ -52,13 +53,12 @@ impl TonicChannel {
                 .keep_alive_timeout(keepalive.timeout)
                 .keep_alive_while_idle(keepalive.without_calls);
         }
-        let dial =
-            Arc::new(Dial { connector, target: target.clone(), turn: AtomicUsize::new(0), ambient: ambient.clone() });
+        let dial = Arc::new(Dial { connector, target, turn: AtomicUsize::new(0), ambient: ambient.clone() });
         let inner = endpoint.connect_with_connector_lazy(tower::service_fn(move |_: Uri| {
             let dial = Arc::clone(&dial);
             async move { dial.connect().await }
         }));
-        Ok(Self { inner, endpoint: Endpoint::new(&target.name), ambient: ambient.clone() })
+        Ok(Self { inner, endpoint: name, ambient: ambient.clone() })
     }
 }
 
@@ -93,11 +93,9 @@ impl Service<Request<tonic::body::Body>> for TonicChannel {
         let context = CallContext::of(&mut request, &self.ambient);
         let (call, number) = (context.id, context.attempt);
         let deadline = context.deadline.map(|at| (at, context.deadline_origin));
-        let headers = request.headers_mut();
-        headers.insert(
-            super::call::TRACEPARENT,
-            super::call::traceparent(self.ambient.key().named("trace").bits(), call, number),
-        );
+        let trace = self.ambient.key().named("trace").bits();
+        let parent = || super::call::traceparent(trace, call, number);
+        request.headers_mut().entry(super::call::TRACEPARENT).or_insert_with(parent);
         let attempt = Attempt::plain(&self.ambient, &self.endpoint, call, number, deadline);
         attempt.started();
         TonicFuture { inner: self.inner.call(request), attempt: Some(attempt) }

@@ -189,10 +189,10 @@ impl Course {
             Origin::AttemptTimeout => true,
             _ => false,
         };
-        if non_fatal || failed.pushback == Pushback::Never {
-            if let Some(account) = &mut self.account {
-                account.failed(now);
-            }
+        if (non_fatal || failed.pushback == Pushback::Never)
+            && let Some(account) = &mut self.account
+        {
+            account.failed(now);
         }
         if !non_fatal {
             self.stop(StopReason::NotRetryable, code);

@@ -66,7 +66,7 @@ fn stack(
         }
     };
     if let Some(timeout) = method.timeout {
-        stack = boxed(Deadline::new(timeout)?.within(ambient).layer(stack));
+        stack = boxed(Deadline::new(timeout)?.within(ambient).unstamped().layer(stack));
     }
     Ok(stack)
 }
