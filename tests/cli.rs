@@ -204,3 +204,117 @@ fn verbose_runs_tell_what_happens_in_virtual_time() {
     assert!(fault.contains("strategy=\"deadline\"") && fault.contains("seed=1"), "{fault}");
     assert!(!weather.contains("CallStarted") && told(&["-vv"]).contains("CallStarted"));
 }
+
+/// One to four shards, merged in the wrong order, are the whole run to the byte; anything less is an error.
+#[test]
+fn shards_merge_into_the_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = stdout(&["run", STORM, "--format", "json"]);
+    for count in 1..=4 {
+        let mut logs: Vec<String> = (1..=count)
+            .map(|index| {
+                let path = folder.path().join(format!("{index}-{count}.jsonl")).to_str().unwrap().to_owned();
+                let log = stdout(&["run", STORM, "--format", "jsonl", "--shard", &format!("slice:{index}/{count}")]);
+                std::fs::write(&path, log).unwrap();
+                path
+            })
+            .collect();
+        logs.reverse();
+        let merge = |logs: &[String], format: &str| {
+            let logs: Vec<&str> = logs.iter().map(String::as_str).collect();
+            output(&mut squall(&[&["merge"], &logs[..], &["--format", format]].concat()))
+        };
+        assert!(merge(&logs, "json").stdout == whole, "{count}");
+        assert!(merge(&logs, "jsonl").stdout == stdout(&["run", STORM, "--format", "jsonl"]), "{count}");
+        if count > 1 {
+            assert_eq!(merge(&logs[1..], "json").status.code(), Some(2), "a shard is missing");
+            let twice = [&logs[..], &logs[..1]].concat();
+            assert_eq!(merge(&twice, "json").status.code(), Some(2), "a shard is there twice");
+        }
+    }
+    assert_eq!(output(&mut squall(&["run", STORM, "--shard", "slice:1/2"])).status.code(), Some(2));
+    for wrong in ["slice:0/2", "slice:3/2", "1/2", "slice:1"] {
+        assert_eq!(output(&mut squall(&["run", STORM, "--shard", wrong])).status.code(), Some(2), "{wrong}");
+    }
+}
+
+/// Every format, rendered from the log in an empty folder, is what the live run printed.
+#[test]
+fn a_log_reports_what_the_run_did() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = ["tests/cli/files/storm.yaml", "tests/cli/files/demanding.yaml", "tests/cli/files/idle.yaml"];
+    let log = folder.path().join("run.jsonl");
+    std::fs::write(&log, stdout(&[&["run"], &files[..], &["--format", "jsonl"]].concat())).unwrap();
+    for format in ["human", "json", "junit", "markdown", "github"] {
+        let live = output(&mut squall(&[&["run"], &files[..], &["--format", format]].concat()));
+        let again = output(squall(&["report", log.to_str().unwrap(), "--format", format]).current_dir(folder.path()));
+        assert!(!live.stdout.is_empty() && live.stdout == again.stdout, "{format}");
+        assert_eq!((live.status.code(), again.status.code()), (Some(99), Some(99)), "{format}");
+    }
+    std::fs::write(&log, "{}").unwrap();
+    assert_eq!(output(&mut squall(&["report", log.to_str().unwrap()])).status.code(), Some(2));
+}
+
+#[test]
+fn annotations_point_at_the_line_of_the_expectation() {
+    let files = ["tests/cli/files/demanding.yaml", "tests/cli/files/idle.yaml"];
+    let told = String::from_utf8(stdout(&[&["run"], &files[..], &["--format", "github"]].concat())).unwrap();
+    for (file, needle) in [(files[0], "deadline: success_rate == 100%"), (files[1], "grpc: {")] {
+        let text = std::fs::read_to_string(file).unwrap();
+        let line = 1 + text.lines().position(|line| line.contains(needle)).unwrap();
+        assert!(told.contains(&format!("::error file={file},line={line},")), "{told}");
+    }
+}
+
+/// Worse than accepted: 100, and the lines name what is affected. The same again: 0, and no difference.
+#[test]
+fn a_baseline_tells_what_got_worse() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = std::fs::read_to_string(STORM).unwrap();
+    let write = |text: &str| std::fs::write(folder.path().join("storm.yaml"), text).unwrap();
+    let run = |action: &str| {
+        let output = output(squall(&["baseline", action, "storm.yaml"]).current_dir(folder.path()));
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    write(&good);
+    assert_eq!(run("check").0, Some(2), "there is no baseline yet");
+    assert_eq!(run("save").0, Some(0));
+    assert_eq!(run("save").0, Some(2), "it is not written over");
+    let (code, same) = run("check");
+    assert_eq!((code, same.lines().count()), (Some(0), 1), "{same}");
+
+    // The strategy loses its retries.
+    write(&good.replace("attempts: 5", "attempts: 2"));
+    let (code, worse) = run("check");
+    assert_eq!(code, Some(100), "{worse}");
+    assert!(worse.contains("regressed  storm retry  success_rate from"), "{worse}");
+    assert!(!worse.contains("storm deadline"), "the other strategy is untouched: {worse}");
+
+    assert_eq!(run("accept").0, Some(0));
+    assert_eq!(run("check").0, Some(0));
+    assert!(run("show").1.contains("storm retry: 3 seeds"));
+    let ci = output(squall(&["baseline", "accept", "storm.yaml"]).current_dir(folder.path()).env("CI", "true"));
+    assert_eq!(ci.status.code(), Some(2), "a build accepts nothing");
+}
+
+#[test]
+fn strategies_are_compared_both_ways() {
+    let told = |a: &str, b: &str| String::from_utf8(stdout(&["compare", a, b, STORM])).unwrap();
+    let success = |text: &str| text.lines().find(|line| line.contains("success_rate")).unwrap().to_owned();
+    assert!(success(&told("retry", "deadline")).contains("better by"));
+    assert!(success(&told("deadline", "retry")).contains("worse by"));
+    assert_eq!(output(&mut squall(&["compare", "retry", "no-such", STORM])).status.code(), Some(4));
+    assert_eq!(output(&mut squall(&["compare", "retry", "retry", STORM])).status.code(), Some(2));
+}
+
+#[test]
+fn a_call_has_a_story() {
+    let told = |arguments: &[&str]| String::from_utf8(stdout(&[&["explain", STORM], arguments].concat())).unwrap();
+    let worst = told(&["--strategy", "retry", "--seed", "2"]);
+    assert_eq!(worst.matches("\ncall ").count(), 3, "{worst}");
+    assert!(worst.contains("another attempt will follow"), "{worst}");
+    let one = told(&["--call", "3/1"]);
+    assert!(one.contains("\ncall 3/1\n") && one.contains("the call begins"), "{one}");
+    assert!(told(&["--first-failure"]).contains("the call ends: UNAVAILABLE"));
+    assert_eq!(output(&mut squall(&["explain", STORM, "--call", "x"])).status.code(), Some(2));
+}

@@ -20,12 +20,12 @@ pub(super) struct Latencies {
 }
 
 /// What remains of them: enough for every report.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Latency {
     /// How many calls.
     pub count: u64,
-    /// Their mean.
-    pub mean_ns: f64,
+    /// Their sum, in nanoseconds. A whole number, so that it survives a log to the last bit.
+    pub sum_ns: u64,
     /// The quantiles [`CURVE`], in nanoseconds; all zero without calls.
     pub curve_ns: Vec<u64>,
 }
@@ -55,9 +55,9 @@ impl Latencies {
 
     pub(super) fn summary(&self) -> Latency {
         let count = self.histogram.len();
-        let mean_ns = if count == 0 { 0.0 } else { self.sum_ns as f64 / count as f64 };
+        let sum_ns = u64::try_from(self.sum_ns).unwrap_or(u64::MAX);
         let curve_ns = CURVE.iter().map(|quantile| self.quantile_ns(*quantile)).collect();
-        Latency { count, mean_ns, curve_ns }
+        Latency { count, sum_ns, curve_ns }
     }
 
     fn quantile_ns(&self, quantile: f64) -> u64 {
@@ -67,6 +67,12 @@ impl Latencies {
 }
 
 impl Latency {
+    /// Their mean, if there were calls.
+    #[must_use]
+    pub fn mean_ns(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.sum_ns as f64 / self.count as f64)
+    }
+
     /// The latency that a share of `quantile` of the calls did not exceed, if there were calls and the quantile is one of
     /// [`CURVE`].
     #[must_use]
@@ -88,7 +94,7 @@ mod tests {
             latencies.add(micros * 1000);
         }
         let summary = latencies.summary();
-        assert_eq!((summary.count, summary.mean_ns), (1000, 500_500.0));
+        assert_eq!((summary.count, summary.mean_ns()), (1000, Some(500_500.0)));
         for (quantile, true_ns) in [(0.5, 500_000.0), (0.99, 990_000.0), (0.999, 999_000.0), (1.0, 1_000_000.0)] {
             let error = summary.quantile_ns(quantile).unwrap() as f64 / true_ns - 1.0;
             assert!((0.0..0.001).contains(&error), "{quantile}: {error}");

@@ -3,10 +3,12 @@
 //! - [`TrialFold`] turns the event stream of one trial into [`TrialMetrics`], in one pass and bounded memory.
 //! - [`recovery_ns`] holds a trial against its control twin.
 //! - [`judge`] turns the trials of a scenario into its [`ScenarioOutcome`]: figures, comparisons, verdicts.
+//! - [`Baseline`] says whether that got worse since it was last accepted.
 //! - [`stats`] turns the figures of several seeds into means and differences with intervals.
 //!
 //! Rule: nothing here asks a trial anything; whatever is judged was written to the record.
 
+mod baseline;
 mod calls;
 mod errors;
 mod expectation;
@@ -22,6 +24,7 @@ mod tally;
 mod trial;
 mod verdict;
 
+pub use self::baseline::{BASELINE_VERSION, Baseline, Difference, DifferenceKind, Entry, Moved, Tolerance};
 pub use self::expectation::Judgement;
 pub use self::latency::{CURVE, Latency};
 pub use self::outcome::{Comparison, FaultOutcome, Figure, ScenarioOutcome, StrategyOutcome, Trial, judge};

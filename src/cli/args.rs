@@ -6,6 +6,9 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::record::CallId;
+use crate::report::log::Shard;
+
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
     .usage(AnsiColor::Green.on_default().bold())
@@ -42,6 +45,16 @@ pub(super) struct Args {
 pub(super) enum Command {
     /// Run scenario files: one table a scenario, and an exit code.
     Run(Run),
+    /// Say which of two strategies is better at what, seed by seed.
+    Compare(Compare),
+    /// Keep what a run came to, and find out when it gets worse.
+    Baseline(BaselineArgs),
+    /// Make one run of the logs of its shards.
+    Merge(Merge),
+    /// Report a run again from its log.
+    Report(Report),
+    /// Tell the story of single calls: attempts, pauses, and what the server and the weather did meanwhile.
+    Explain(Explain),
     /// List scenarios, strategies, faults or metrics.
     List(List),
     /// Print the JSON Schema of scenario files, for editors.
@@ -54,8 +67,22 @@ pub(super) enum Command {
     Completions(Completions),
 }
 
-#[derive(Clone, Debug, Default, Group)]
+#[derive(Debug, Group)]
 pub(super) struct Run {
+    #[command(flatten)]
+    pub(super) selection: Selection,
+
+    #[command(flatten)]
+    pub(super) output: Output,
+
+    /// Run only this part of the trials, as in slice:1/3, for `squall merge`. Needs --format jsonl.
+    #[arg(long, value_name = "slice:I/N", value_parser = shard)]
+    pub(super) shard: Option<Shard>,
+}
+
+/// Which trials.
+#[derive(Debug, Group)]
+pub(super) struct Selection {
     /// Scenario files, or folders of them. Default: scenarios/ if it is there, else the built-in catalogue.
     #[arg(value_name = "PATH")]
     pub(super) paths: Vec<PathBuf>,
@@ -76,6 +103,14 @@ pub(super) struct Run {
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) jobs: Option<u16>,
 
+    /// Do not show progress.
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+}
+
+/// What becomes of the result.
+#[derive(Debug, Group)]
+pub(super) struct Output {
     /// What to print.
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub(super) format: Format,
@@ -91,10 +126,95 @@ pub(super) struct Run {
     /// What becomes of an expectation whose interval has the bound inside.
     #[arg(long, value_name = "VERDICT", default_value = "by-figure")]
     pub(super) inconclusive: Inconclusive,
+}
 
-    /// Do not show progress.
-    #[arg(short, long)]
-    pub(super) quiet: bool,
+#[derive(Debug, Group)]
+pub(super) struct Report {
+    /// A log that `squall run --format jsonl` wrote.
+    #[arg(value_name = "LOG")]
+    pub(super) log: PathBuf,
+
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Merge {
+    /// The logs of all shards, in any order.
+    #[arg(value_name = "LOG", required = true)]
+    pub(super) logs: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct BaselineArgs {
+    /// What to do with it.
+    pub(super) action: BaselineAction,
+
+    #[command(flatten)]
+    pub(super) selection: Selection,
+
+    /// The baseline file, to be checked in.
+    #[arg(long, value_name = "FILE", default_value = "squall-baseline.json")]
+    pub(super) file: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum BaselineAction {
+    /// Run, and write what came of it to a new file.
+    Save,
+    /// Run, and say what is better, worse, new or gone; exit with 100 if anything is worse or gone.
+    Check,
+    /// Run, say the same, and write it down as the new baseline.
+    Accept,
+    /// Print what the file says.
+    Show,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Compare {
+    /// The strategy to judge.
+    pub(super) a: String,
+
+    /// The strategy to judge it by.
+    pub(super) b: String,
+
+    #[command(flatten)]
+    pub(super) selection: Selection,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Explain {
+    /// The scenario: a file, or a name of the catalogue.
+    pub(super) scenario: PathBuf,
+
+    /// With which strategy. Default: the first one.
+    #[arg(long, value_name = "NAME")]
+    pub(super) strategy: Option<String>,
+
+    /// With which seed. Default: the scenario's first one.
+    #[arg(long, value_name = "S")]
+    pub(super) seed: Option<u64>,
+
+    /// Which call, as CLIENT/NUMBER; may be given several times. Default: the three that took longest.
+    #[arg(long = "call", value_name = "CALL")]
+    pub(super) calls: Vec<CallId>,
+
+    /// The first call that failed.
+    #[arg(long, conflicts_with = "calls")]
+    pub(super) first_failure: bool,
+}
+
+/// `slice:2/3`.
+fn shard(text: &str) -> Result<Shard, String> {
+    let numbers = text.strip_prefix("slice:").and_then(|slice| slice.split_once('/'));
+    let parsed = numbers.and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
+    match parsed {
+        Some((index, count)) if (1..=count).contains(&index) => Ok(Shard { index, count }),
+        _ => Err("a shard is written slice:I/N, with I from 1 to N".to_owned()),
+    }
 }
 
 #[derive(Debug, Group)]
@@ -177,6 +297,14 @@ pub(super) enum Format {
     Human,
     /// One JSON document.
     Json,
+    /// The log: a line a trial, for `squall merge` and `squall report`.
+    Jsonl,
+    /// JUnit XML.
+    Junit,
+    /// Markdown, for a step summary.
+    Markdown,
+    /// GitHub annotations at the lines of the scenario file.
+    Github,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

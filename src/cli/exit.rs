@@ -20,6 +20,8 @@ pub(super) enum Exit {
     Nothing = 4,
     /// An expectation failed, or a declared fault never fired.
     Failed = 99,
+    /// Worse than the baseline.
+    Regression = 100,
     /// Somebody asked to stop: 128 + SIGINT.
     Interrupted = 130,
 }

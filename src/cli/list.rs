@@ -13,10 +13,13 @@ use crate::scenario::{Metric, Plan};
 const NAME_WIDTH: usize = 24;
 
 pub(super) fn list(typed: &args::List, streams: &Streams) -> Result<Exit, Failure> {
+    let read = || -> Result<Vec<Plan>, Failure> {
+        Ok(plans::read(&typed.paths)?.into_iter().map(|scenario| scenario.plan).collect())
+    };
     let entries = match typed.what {
-        Listed::Scenarios => plans::read(&typed.paths)?.iter().map(scenario).collect(),
-        Listed::Strategies => strategies(&plans::read(&typed.paths)?),
-        Listed::Faults => faults(&plans::read(&typed.paths)?),
+        Listed::Scenarios => read()?.iter().map(scenario).collect(),
+        Listed::Strategies => strategies(&read()?),
+        Listed::Faults => faults(&read()?),
         Listed::Metrics => Metric::ALL.into_iter().map(metric).collect(),
     };
     streams.data(|out| entries.iter().try_for_each(|entry| entry.write(out, streams.stdout_width())))?;

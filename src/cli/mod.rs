@@ -4,19 +4,25 @@
 //! found or why it could not; turning that into words and an exit code happens in one place, [`exit`].
 
 mod args;
+mod baseline;
+mod compare;
 mod completions;
+mod conclude;
 mod exit;
+mod explain;
 mod files;
 mod list;
 mod logging;
 mod new;
 mod plans;
 mod progress;
+mod report;
 mod request;
 mod run;
 mod schema;
 mod signals;
 mod streams;
+mod trials;
 mod validate;
 
 use std::process::ExitCode;
@@ -44,7 +50,12 @@ pub fn main() -> ExitCode {
 
 fn command(command: Command, streams: &Streams) -> Result<Exit, Failure> {
     match command {
-        Command::Run(typed) => run::run(&request::Run::meant(typed)?, streams),
+        Command::Run(typed) => run::run(typed, streams),
+        Command::Compare(typed) => compare::compare(typed, streams),
+        Command::Baseline(typed) => baseline::baseline(typed, streams),
+        Command::Merge(typed) => report::merge(typed, streams),
+        Command::Report(typed) => report::report(typed, streams),
+        Command::Explain(typed) => explain::explain(&typed, streams),
         Command::List(typed) => list::list(&typed, streams),
         Command::Schema(typed) => schema::schema(&typed, streams),
         Command::New(typed) => new::new(&typed, streams),

@@ -6,40 +6,83 @@
 use std::path::{Path, PathBuf};
 
 use super::exit::Failure;
-use crate::scenario::{Diagnostics, Embedded, Plan, catalogue, discover};
+use crate::report::log::Text;
+use crate::scenario::{Beside, Diagnostics, Embedded, Plan, Resolver, catalogue, discover, load, parse};
 
 /// Where scenarios are looked for.
 const FOLDER: &str = "scenarios";
+
+/// A scenario that was read, and what it was read from.
+#[derive(Debug)]
+pub(super) struct Scenario {
+    pub(super) plan: Plan,
+    pub(super) text: Text,
+}
 
 /// Reads all scenarios that `paths` mean, each file once.
 ///
 /// # Errors
 ///
 /// Every mistake in any of them.
-pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<Plan>, Failure> {
-    let mut plans: Vec<Plan> = Vec::new();
+pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<Scenario>, Failure> {
+    let mut scenarios: Vec<Scenario> = Vec::new();
     let mut mistakes = Vec::new();
-    let mut add = |plan: Result<Plan, Diagnostics>| match plan {
-        Ok(plan) if plans.iter().any(|known| known.file == plan.file) => {}
-        Ok(plan) => plans.push(plan),
+    let mut add = |scenario: Result<Scenario, Diagnostics>| match scenario {
+        Ok(scenario) if scenarios.iter().any(|known| known.plan.file == scenario.plan.file) => {}
+        Ok(scenario) => scenarios.push(scenario),
         Err(diagnostics) => mistakes.push(diagnostics),
     };
     if paths.is_empty() && !Path::new(FOLDER).is_dir() {
-        catalogue().map(Embedded::load).for_each(&mut add);
+        catalogue().map(built_in).for_each(&mut add);
     }
     let usual = [PathBuf::from(FOLDER)];
     let paths = if paths.is_empty() && Path::new(FOLDER).is_dir() { &usual } else { paths };
     for path in paths {
         if let Some(embedded) = embedded(path).filter(|_| !path.exists()) {
-            add(embedded.load());
+            add(built_in(embedded));
             continue;
         }
         match discover(std::slice::from_ref(path)) {
-            Ok(sources) => sources.iter().map(crate::scenario::ScenarioSource::load).for_each(&mut add),
+            Ok(sources) => sources.iter().map(|source| from_file(&source.path)).for_each(&mut add),
             Err(diagnostics) => add(Err(diagnostics)),
         }
     }
-    if mistakes.is_empty() { Ok(plans) } else { Err(Failure::Scenarios(mistakes)) }
+    if mistakes.is_empty() { Ok(scenarios) } else { Err(Failure::Scenarios(mistakes)) }
+}
+
+/// Reads the scenarios that a log keeps.
+///
+/// # Errors
+///
+/// Mistakes, if another version of Squall wrote it.
+pub(super) fn kept(texts: &[Text]) -> Result<Vec<Plan>, Failure> {
+    let parse_one = |kept: &Text| parse(&kept.file, &kept.text, &Shared(&kept.shared));
+    texts.iter().map(parse_one).collect::<Result<_, _>>().map_err(|mistakes| Failure::Scenarios(vec![mistakes]))
+}
+
+fn from_file(path: &Path) -> Result<Scenario, Diagnostics> {
+    let plan = load(path)?;
+    // It could be read a moment ago; if it is gone by now, the log will not be of use, but the run is.
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    Ok(scenario(plan, text, &Beside::of(path)))
+}
+
+fn built_in(embedded: &'static Embedded) -> Result<Scenario, Diagnostics> {
+    Ok(scenario(embedded.load()?, embedded.text.to_owned(), embedded))
+}
+
+fn scenario(plan: Plan, text: String, resolver: &dyn Resolver) -> Scenario {
+    let text = Text { file: plan.file.clone(), text, shared: resolver.shared().unwrap_or_default() };
+    Scenario { plan, text }
+}
+
+/// The shared strategies that a log keeps.
+struct Shared<'a>(&'a [(String, String)]);
+
+impl Resolver for Shared<'_> {
+    fn shared(&self) -> Result<Vec<(String, String)>, (String, String)> {
+        Ok(self.0.to_vec())
+    }
 }
 
 /// The scenario of the catalogue that is called so, or would lie there in a checkout.

@@ -4,14 +4,14 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use super::args::{self, Format, Inconclusive, SummaryMode};
-use super::exit::Failure;
 use crate::analysis::Policy;
 use crate::report::human::Summary;
+use crate::report::log::Shard;
 use crate::scenario::Seeds;
 
-/// A run that was asked for.
+/// Trials that were asked for.
 #[derive(Debug)]
-pub(super) struct Run {
+pub(super) struct Selection {
     /// Which files or folders; none: the default place.
     pub(super) paths: Vec<PathBuf>,
     /// Which strategies; none: all.
@@ -20,6 +20,15 @@ pub(super) struct Run {
     pub(super) seeds: SeedChoice,
     /// How many trials at a time.
     pub(super) threads: usize,
+    /// Whether progress is shown on a terminal.
+    pub(super) progress: bool,
+    /// Which part of them.
+    pub(super) shard: Shard,
+}
+
+/// What becomes of a result.
+#[derive(Debug)]
+pub(super) struct Output {
     /// What goes to stdout.
     pub(super) format: Format,
     /// Where every format is written besides.
@@ -28,8 +37,6 @@ pub(super) struct Run {
     pub(super) summary: Summary,
     /// What becomes of inconclusive verdicts.
     pub(super) policy: Policy,
-    /// Whether progress is shown on a terminal.
-    pub(super) progress: bool,
 }
 
 /// Which seeds a scenario runs with.
@@ -39,15 +46,30 @@ pub(super) struct SeedChoice {
     count: Option<u32>,
 }
 
-impl Run {
+impl Selection {
     /// What was meant by what was typed.
-    pub(super) fn meant(typed: args::Run) -> Result<Self, Failure> {
+    pub(super) fn meant(typed: args::Selection) -> Self {
         let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Ok(Self {
+        Self {
             paths: typed.paths,
             strategies: typed.strategies,
             seeds: SeedChoice { first: typed.seed, count: typed.seeds },
             threads: typed.jobs.map_or_else(cores, usize::from),
+            progress: !typed.quiet,
+            shard: Shard::WHOLE,
+        }
+    }
+
+    /// Whether it is all that there is.
+    pub(super) fn is_everything(&self) -> bool {
+        self.paths.is_empty() && self.strategies.is_empty()
+    }
+}
+
+impl Output {
+    /// What was meant by what was typed.
+    pub(super) fn meant(typed: args::Output) -> Self {
+        Self {
             format: typed.format,
             report_dir: typed.report_dir,
             summary: match typed.summary_mode {
@@ -59,8 +81,7 @@ impl Run {
                 Inconclusive::Pass => Policy::Pass,
                 Inconclusive::Fail => Policy::Fail,
             },
-            progress: !typed.quiet,
-        })
+        }
     }
 }
 

@@ -3,13 +3,18 @@
 //! Rule: a report says what an outcome says and computes nothing of its own. It depends on the outcome and on the options it
 //! is given, never on the clock, the locale or the directory, so the same run gives the same bytes everywhere.
 
+pub mod github;
 #[cfg(feature = "cli")]
 pub mod human;
 pub mod json;
+pub mod junit;
+pub mod log;
+pub mod markdown;
 mod reproduce;
 mod units;
 
 use crate::analysis::{Policy, ScenarioOutcome, Verdict};
+use crate::scenario::Metric;
 
 /// A run: the outcomes of its scenarios, in the order in which they were asked for.
 #[derive(Clone, Debug)]
@@ -26,4 +31,10 @@ impl Run {
     pub fn verdict(&self) -> Verdict {
         self.scenarios.iter().map(|scenario| scenario.verdict(self.policy)).max().unwrap_or(Verdict::Pass)
     }
+}
+
+/// A metric's figure with its unit, as every report shows it: three significant digits; `never` for an infinite one.
+#[must_use]
+pub fn figure(metric: Metric, value: f64) -> String {
+    units::figure(metric, value)
 }

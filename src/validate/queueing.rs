@@ -94,7 +94,7 @@ strategies:
 }
 
 fn mean_s(run: &Run) -> f64 {
-    run.metrics.whole().latency.mean_ns / 1e9
+    run.metrics.whole().latency.mean_ns().unwrap_or_default() / 1e9
 }
 
 fn quantile_s(run: &Run, quantile: f64) -> f64 {

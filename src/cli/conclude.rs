@@ -1,0 +1,73 @@
+//! From the log of a run to its verdict and its reports: the same way for a live run, a merged one and an old one.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::args::Format;
+use super::exit::{Exit, Failure};
+use super::files;
+use super::request::Output;
+use super::streams::Streams;
+use crate::analysis::{ScenarioOutcome, Trial, judge};
+use crate::report::human::{self, Paint};
+use crate::report::log::{Line, Log};
+use crate::report::{Run, github, json, junit, markdown};
+use crate::scenario::Plan;
+
+/// How wide the human report in a file is.
+const FILE_WIDTH: usize = 120;
+
+/// Judges a whole log and reports it as asked.
+pub(super) fn conclude(plans: &[Plan], log: &Log, output: &Output, streams: &Streams) -> Result<Exit, Failure> {
+    let run = Run { scenarios: outcomes(plans, log)?, policy: output.policy };
+    let on_terminal = human::Options { width: streams.stdout_width(), paint: streams.paint(), summary: output.summary };
+    if let Some(folder) = &output.report_dir {
+        write_files(&run, log, on_terminal, folder)?;
+    }
+    streams.data(|out| write(&run, log, output.format, on_terminal, out))?;
+    Ok(run.verdict().into())
+}
+
+/// What came of every scenario in a whole log.
+pub(super) fn outcomes(plans: &[Plan], log: &Log) -> Result<Vec<ScenarioOutcome>, Failure> {
+    let trials: Vec<(usize, Trial)> =
+        log.lines.iter().map(|line| Ok((line.scenario, trial(plans, line)?))).collect::<Result<_, Failure>>()?;
+    let of =
+        |scenario: usize| trials.iter().filter(move |(place, _)| *place == scenario).map(|(_, trial)| trial.clone());
+    Ok(plans.iter().enumerate().map(|(place, plan)| judge(plan, &of(place).collect::<Vec<_>>())).collect())
+}
+
+fn trial(plans: &[Plan], line: &Line) -> Result<Trial, Failure> {
+    let plan = plans.get(line.scenario);
+    let place = plan.and_then(|plan| plan.strategies.iter().position(|strategy| strategy.name == line.strategy));
+    let unknown =
+        || Failure::Usage(format!("the log has a trial of `{}`, which its scenario does not know", line.strategy));
+    let strategy = place.ok_or_else(unknown)?;
+    Ok(Trial { strategy, seed: line.seed, control: line.control, metrics: line.metrics.clone() })
+}
+
+fn write(run: &Run, log: &Log, format: Format, options: human::Options, out: &mut dyn Write) -> io::Result<()> {
+    match format {
+        Format::Human => human::write(run, options, out),
+        Format::Json => json::write(run, out),
+        Format::Jsonl => log.write(out),
+        Format::Junit => junit::write(run, out),
+        Format::Markdown => markdown::write(run, out),
+        Format::Github => github::write(run, out),
+    }
+}
+
+/// Every format that is a document, each in its file.
+fn write_files(run: &Run, log: &Log, on_terminal: human::Options, folder: &Path) -> Result<(), Failure> {
+    let options = human::Options { width: FILE_WIDTH, paint: Paint::Plain, ..on_terminal };
+    let table = [
+        ("report.txt", Format::Human),
+        ("report.json", Format::Json),
+        ("report.md", Format::Markdown),
+        ("junit.xml", Format::Junit),
+        ("squall.jsonl", Format::Jsonl),
+    ];
+    table
+        .into_iter()
+        .try_for_each(|(name, format)| files::write(&folder.join(name), |out| write(run, log, format, options, out)))
+}

@@ -1,0 +1,157 @@
+//! `squall explain`: the story of single calls. What each attempt met, why each pause was what it was, and what the weather
+//! was like meanwhile.
+//!
+//! Nothing needs to have been kept for it: the trial is run again, and is the same.
+
+use std::io;
+
+use super::args;
+use super::exit::{Exit, Failure};
+use super::plans;
+use super::streams::Streams;
+use crate::record::{CallId, Code, Event, Header, Kind};
+use crate::scenario::Plan;
+use crate::trial::{self, TrialSpec};
+
+/// How many calls are told of if none is named.
+const WORST: usize = 3;
+
+pub(super) fn explain(typed: &args::Explain, streams: &Streams) -> Result<Exit, Failure> {
+    let plans = plans::read(std::slice::from_ref(&typed.scenario))?;
+    let [scenario] = &plans[..] else {
+        return Err(Failure::Usage("one scenario is explained at a time".to_owned()));
+    };
+    let plan = &scenario.plan;
+    let spec = TrialSpec {
+        strategy: strategy(plan, typed.strategy.as_deref())?,
+        seed: typed.seed.unwrap_or(plan.seeds.first),
+        control: false,
+    };
+    let header = trial::header(plan, spec);
+    let events = trial::run(plan, spec, Vec::<Event>::new())
+        .map_err(|error| Failure::Internal("the trial could not be run".to_owned(), error.into()))?;
+    let calls = if typed.calls.is_empty() { chosen(&events, typed.first_failure) } else { typed.calls.clone() };
+    if calls.is_empty() {
+        return Err(Failure::Nothing("no call failed".to_owned()));
+    }
+    streams.data(|out| {
+        writeln!(out, "{}, strategy {}, seed {}", header.scenario, header.strategy, header.seed)?;
+        calls.iter().try_for_each(|call| story(&header, &events, *call, out))
+    })?;
+    Ok(Exit::Good)
+}
+
+fn strategy(plan: &Plan, name: Option<&str>) -> Result<usize, Failure> {
+    let Some(name) = name else { return Ok(0) };
+    plan.strategies.iter().position(|strategy| strategy.name == name).ok_or_else(|| {
+        let names: Vec<&str> = plan.strategies.iter().map(|strategy| strategy.name.as_str()).collect();
+        Failure::Nothing(format!("{} has no strategy named `{name}`; there are {}", plan.name, names.join(", ")))
+    })
+}
+
+/// The calls that took longest, or the first that failed.
+fn chosen(events: &[Event], first_failure: bool) -> Vec<CallId> {
+    let failed = |event: &Event| match event.kind {
+        Kind::CallEnded { call, code, .. } if code != Code::Ok => Some(call),
+        Kind::CallAbandoned { call } => Some(call),
+        _ => None,
+    };
+    if first_failure {
+        return events.iter().find_map(failed).into_iter().collect();
+    }
+    let due = events.iter().filter_map(|event| match event.kind {
+        Kind::CallStarted { call, scheduled_ns } => Some((call, scheduled_ns)),
+        _ => None,
+    });
+    let due: std::collections::BTreeMap<CallId, u64> = due.collect();
+    let mut took: Vec<(u64, CallId)> = events
+        .iter()
+        .filter_map(|event| match event.kind {
+            Kind::CallEnded { call, .. } | Kind::CallAbandoned { call } => {
+                Some((event.at.as_nanos().saturating_sub(*due.get(&call)?), call))
+            }
+            _ => None,
+        })
+        .collect();
+    took.sort_by(|(one, call), (other, another)| other.cmp(one).then(call.cmp(another)));
+    took.into_iter().take(WORST).map(|(_, call)| call).collect()
+}
+
+fn story(header: &Header, events: &[Event], call: CallId, out: &mut dyn io::Write) -> io::Result<()> {
+    writeln!(out, "\ncall {call}")?;
+    let mut open = false;
+    for event in events {
+        let begins = matches!(event.kind, Kind::CallStarted { call: other, .. } if other == call);
+        open |= begins;
+        let told = match about(&event.kind) {
+            Some(other) => other == call,
+            // The weather is part of the story while the call is under way.
+            None => open,
+        };
+        if let Some(line) = line(header, &event.kind).filter(|_| told) {
+            writeln!(out, "  {}  {line}", event.at)?;
+        }
+        open &= !matches!(event.kind, Kind::CallEnded { call: other, .. } | Kind::CallAbandoned { call: other } if other == call);
+    }
+    Ok(())
+}
+
+/// The call that an event is about, if it is about one.
+const fn about(kind: &Kind) -> Option<CallId> {
+    match kind {
+        Kind::CallStarted { call, .. }
+        | Kind::CallEnded { call, .. }
+        | Kind::CallAbandoned { call }
+        | Kind::AttemptStarted { call, .. }
+        | Kind::AttemptEnded { call, .. }
+        | Kind::RetryScheduled { call, .. }
+        | Kind::RetryStopped { call, .. }
+        | Kind::Hedged { call, .. }
+        | Kind::Rejected { call, .. }
+        | Kind::Queued { call, .. }
+        | Kind::HandlerStarted { call, .. }
+        | Kind::HandlerEnded { call, .. }
+        | Kind::Shed { call, .. }
+        | Kind::Recorded { call, .. }
+        | Kind::RecordLost { call, .. } => Some(*call),
+        _ => None,
+    }
+}
+
+/// An event in words; none for what is no part of a call's story.
+fn line(header: &Header, kind: &Kind) -> Option<String> {
+    let fault = |place: u32| header.faults.get(place as usize).map_or("?", |fault| fault.id.as_str());
+    let seconds = |ns: u64| format!("{:?}", std::time::Duration::from_nanos(ns));
+    Some(match *kind {
+        Kind::CallStarted { scheduled_ns, .. } => format!("the call begins, due at {}", seconds(scheduled_ns)),
+        Kind::CallEnded { code, origin, .. } => format!("the call ends: {code}, says the {origin}"),
+        Kind::CallAbandoned { .. } => "the run ends, and the call still waits".to_owned(),
+        Kind::AttemptStarted { attempt, .. } => format!("attempt {attempt} leaves"),
+        Kind::AttemptEnded { attempt, code, origin, .. } => {
+            format!("attempt {attempt} ends: {code}, says the {origin}")
+        }
+        Kind::RetryScheduled { attempt, after_ns, .. } => {
+            format!("another attempt will follow attempt {attempt} after {}", seconds(after_ns))
+        }
+        Kind::RetryStopped { attempt, reason, .. } => format!("no attempt will follow attempt {attempt}: {reason:?}"),
+        Kind::Hedged { attempt, .. } => format!("attempt {attempt} is a hedge"),
+        Kind::Rejected { by, .. } => format!("the {by} does not let it out"),
+        Kind::Queued { server, attempt, depth, .. } => {
+            format!("attempt {attempt} waits at server {server}, {depth} in the queue")
+        }
+        Kind::HandlerStarted { server, attempt, depth, .. } => {
+            format!("server {server} begins with attempt {attempt}, {depth} in the queue")
+        }
+        Kind::HandlerEnded { server, attempt, busy_ns, outcome, caller_gone, .. } => {
+            let gone = if caller_gone { "; the caller is gone" } else { "" };
+            format!("server {server} is done with attempt {attempt} after {}: {outcome:?}{gone}", seconds(busy_ns))
+        }
+        Kind::Shed { server, attempt, code, .. } => format!("server {server} turns attempt {attempt} away: {code}"),
+        Kind::Recorded { server, .. } => format!("server {server} writes the alert to its log"),
+        Kind::RecordLost { server, .. } => format!("server {server} crashes and loses the alert from its log"),
+        Kind::Host { server, change } => format!("[server {server} is {change:?}]"),
+        Kind::FaultStarted { fault: place } => format!("[{} begins]", fault(place)),
+        Kind::FaultEnded { fault: place } => format!("[{} ends]", fault(place)),
+        Kind::Breaker { .. } | Kind::Connection { .. } | Kind::FaultCounted { .. } | Kind::Ended { .. } => return None,
+    })
+}
