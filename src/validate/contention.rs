@@ -113,14 +113,11 @@ fn aws(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
             if clients == 1.0 && place > 0 {
                 continue;
             }
-            let link = LinkConfig {
-                latency: Distribution::normal(
-                    Duration::from_secs_f64(params.get("delay_ms") / 1e3),
-                    Duration::from_secs_f64(params.get("delay_sd_ms") / 1e3),
-                ),
-                ..LinkConfig::default()
-            };
-            let runs = lab.seeds(params.seeds(), |seed| contend(seed, clients as u32, backoff, &link))?;
+            let delay = Distribution::normal(
+                Duration::from_secs_f64(params.get("delay_ms") / 1e3),
+                Duration::from_secs_f64(params.get("delay_sd_ms") / 1e3),
+            );
+            let runs = lab.seeds(params.seeds(), |seed| contend(seed, clients as u32, backoff, &delay))?;
             let row = |what: &str| format!("aws.{clients}.{}.{what}", NAMES[place]);
             let figures = |which: fn(&(u64, f64)) -> f64| runs.iter().map(which).collect::<Vec<f64>>();
             let mut add = |what: &str, published: Option<(f64, f64)>, figures: &[f64], unit: &'static str| {
@@ -144,8 +141,14 @@ fn aws(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
 }
 
 /// One row with a version.
-#[derive(Clone, Debug, Default)]
+///
+/// The source delays every message on its own. A link would delay every packet, and TCP acknowledges the first request after
+/// a pause at once: the answer then queues behind that packet, and the later of two delays counts. So the links here take
+/// no time, and the server holds each request and each answer for the delay of its message.
+#[derive(Clone, Debug)]
 struct Row {
+    delay: Distribution,
+    key: Key,
     version: Arc<AtomicI64>,
     writes: Arc<AtomicU64>,
 }
@@ -154,6 +157,17 @@ struct Row {
 impl TelemetryService for Row {
     async fn report_alert(&self, request: Request<AlertRequest>) -> Result<Response<AlertResponse>, Status> {
         let alert = request.into_inner();
+        // The client names its messages: its number and theirs.
+        let key = self.key.named(&alert.device_id);
+        clock::sleep(self.delay.sample(key.named("request").draw())).await;
+        let answer = self.answer(&alert);
+        clock::sleep(self.delay.sample(key.named("answer").draw())).await;
+        answer.map(Response::new)
+    }
+}
+
+impl Row {
+    fn answer(&self, alert: &AlertRequest) -> Result<AlertResponse, Status> {
         if alert.alert_type == "write" {
             self.writes.fetch_add(1, Ordering::Relaxed);
             let (old, new) = (alert.timestamp, alert.timestamp + 1);
@@ -162,23 +176,28 @@ impl TelemetryService for Row {
             }
         }
         let tracking_id = self.version.load(Ordering::Relaxed).to_string();
-        Ok(Response::new(AlertResponse { acknowledged: true, tracking_id }))
+        Ok(AlertResponse { acknowledged: true, tracking_id })
     }
 }
 
 /// Writes until everybody is done, and how long that took, in ms.
-fn contend(seed: u64, clients: u32, backoff: BackoffConfig, link: &LinkConfig) -> Result<(u64, f64), LabError> {
+fn contend(seed: u64, clients: u32, backoff: BackoffConfig, delay: &Distribution) -> Result<(u64, f64), LabError> {
     rig::run(seed, |sim| async move {
-        sim.net().set_default_link(link.clone());
+        sim.net().set_default_link(LinkConfig::with_latency(Duration::ZERO));
         let rig = Rig::new(&sim);
-        let row = Row::default();
+        let row = Row {
+            delay: delay.clone(),
+            key: sim.key().named("message"),
+            version: Arc::default(),
+            writes: Arc::default(),
+        };
         rig.serve(row.clone())?;
         // Everybody is connected before the race begins.
         let start = Instant::ORIGIN + Duration::from_secs(10);
         let mut racing = Vec::with_capacity(clients as usize);
         for number in 0..clients {
             let client = rig.client(&sim, number, &Strategy::default())?;
-            racing.push(tokio::spawn(race(client, start, backoff, rig.key(&sim, number).named("backoff"))));
+            racing.push(tokio::spawn(race(client, number, start, backoff, rig.key(&sim, number).named("backoff"))));
         }
         let mut last = start;
         for racer in racing {
@@ -191,11 +210,16 @@ fn contend(seed: u64, clients: u32, backoff: BackoffConfig, link: &LinkConfig) -
 /// Reads and writes until it succeeds: when.
 async fn race(
     mut client: TelemetryServiceClient<Client>,
+    number: u32,
     start: Instant,
     backoff: BackoffConfig,
     key: Key,
 ) -> Result<Instant, Status> {
-    let alert = |kind: &str, timestamp| AlertRequest { device_id: String::new(), alert_type: kind.into(), timestamp };
+    let mut messages = 0_u64;
+    let mut alert = |kind: &str, timestamp| {
+        messages += 1;
+        AlertRequest { device_id: format!("{number}/{messages}"), alert_type: kind.into(), timestamp }
+    };
     client.report_alert(alert("read", 0)).await?;
     clock::sleep_until(start).await;
     let mut schedule = backoff.schedule();

@@ -13,7 +13,7 @@ const TEXTBOOK: &str = "L. Kleinrock, Queueing Systems, volume 1";
 pub(super) const MM1: Suite = Suite {
     name: "mm1",
     source: TEXTBOOK,
-    params: &[("load", 0.8, 0.8), ("service_ms", 100.0, 100.0), ("calls", 20_000.0, 50_000.0), ("seeds", 10.0, 40.0)],
+    params: &[("load", 0.8, 0.8), ("service_ms", 100.0, 100.0), ("calls", 60_000.0, 500_000.0), ("seeds", 4.0, 6.0)],
     run: mm1,
     scenario: Some(|params| open(params, 1, "exponential: { mean: ", " }")),
 };

@@ -31,7 +31,7 @@ pub(super) const ARITHMETIC: Suite = Suite {
     source: "closed form: 1 - p^k",
     params: &[("p", 0.0, 0.0), ("attempts", 0.0, 0.0), ("calls", 20_000.0, 200_000.0), ("seeds", 1.0, 5.0)],
     run: arithmetic,
-    scenario: Some(|params| failing(params, params.get("p"), params.count("attempts").max(2))),
+    scenario: Some(|params| failing(params, usual_p(params), params.count("attempts").max(2))),
 };
 
 /// Token buckets and breakers for retries.
@@ -49,8 +49,13 @@ pub(super) const BUCKETS: Suite = Suite {
         ("seeds", 1.0, 5.0),
     ],
     run: buckets,
-    scenario: Some(|params| bucket_scenario(params, params.get("p"))),
+    scenario: Some(|params| bucket_scenario(params, usual_p(params))),
 };
+
+/// The first of the published probabilities, unless another was asked for.
+fn usual_p(params: &Params) -> f64 {
+    params.or_all("p", &[0.1])[0]
+}
 
 fn amplification(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
     let chosen = (params.count("layers"), params.count("attempts"));
