@@ -140,6 +140,8 @@ fn main() {
     let ambient = Ambient::default();
     let seconds = Duration::from_secs;
 
+    // The first measurement warms up; the second counts.
+    measure(Backend);
     let (bare, base) = measure(Backend);
     println!("bare service: {bare:.0} ns, {base:.1} allocations");
     let report = |name: &str, (ns, allocations): (f64, f64)| {

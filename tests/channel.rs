@@ -8,7 +8,9 @@ use std::time::Duration;
 use peer::{Door, Heard, Reply, Server, call, target};
 use squall::clock::Simulation;
 use squall::random::Key;
-use squall::resilience::{Ambient, Channel, ChannelConfig, EventKind, Origin, Strategy, Transport, build, origin_of};
+use squall::resilience::{
+    Ambient, Balance, Channel, ChannelConfig, EventKind, Origin, Strategy, Transport, build, origin_of,
+};
 use tonic::Code;
 
 fn ambient(heard: &Arc<Heard>) -> Ambient {
@@ -108,4 +110,68 @@ fn dropping_the_channel_ends_its_tasks() {
         std::future::pending::<()>().await;
     });
     assert!(stalled.is_err());
+}
+
+/// A connection that is replaced for its age loses no call: the old one finishes what it has.
+#[test]
+fn connections_are_replaced_at_their_maximum_age() {
+    let server = Server::new(|_| Reply::After(Duration::from_secs(3), Box::new(Reply::Ok)));
+    let peer = server.clone();
+    let oks = Simulation::new().run(async move {
+        let config = ChannelConfig { max_age: Some(Duration::from_secs(10)), ..ChannelConfig::default() };
+        let channel = Channel::new(target(1), peer, config, &Ambient::new(Key::from_seed(1))).unwrap();
+        let mut calls = Vec::new();
+        for _ in 0..40 {
+            calls.push(tokio::spawn(call(channel.clone())));
+            squall::clock::sleep(Duration::from_secs(1)).await;
+        }
+        let mut oks = 0;
+        for call in calls {
+            oks += usize::from(call.await.unwrap().is_ok());
+        }
+        oks
+    });
+    assert_eq!(oks.unwrap(), 40);
+    assert!((4..=5).contains(&server.connections()), "40 s at 9 to 11 s each: {}", server.connections());
+}
+
+/// gRFC A17: a server without a health service is healthy, and a call waits until the first answer.
+#[test]
+fn a_server_without_health_service_is_healthy() {
+    let server = Server::sequence([Reply::Status(Code::Unimplemented), Reply::Ok]);
+    let peer = server.clone();
+    let answer = Simulation::new().run(async move {
+        let config =
+            ChannelConfig { balance: Balance::RoundRobin, health: Some("test".to_owned()), ..ChannelConfig::default() };
+        call(Channel::new(target(1), peer, config, &Ambient::new(Key::from_seed(1))).unwrap()).await
+    });
+    assert_eq!(answer.unwrap().unwrap(), b"ok");
+    assert_eq!(server.served(), 2, "the watch, and the call");
+}
+
+/// Each balance but pick_first uses all endpoints; pick_first sticks to one.
+#[test]
+fn balances_spread_calls_as_they_say() {
+    let served = |balance: Balance| {
+        let pair = peer::Pair { first: Server::sequence([Reply::Ok]), others: Server::sequence([Reply::Ok]) };
+        let peers = pair.clone();
+        Simulation::new()
+            .run(async move {
+                let config = ChannelConfig { balance, ..ChannelConfig::default() };
+                let channel = Channel::new(target(3), peers, config, &Ambient::new(Key::from_seed(1))).unwrap();
+                for _ in 0..300 {
+                    call(channel.clone()).await.unwrap();
+                    squall::clock::sleep(Duration::from_millis(10)).await;
+                }
+            })
+            .unwrap();
+        (pair.first.served(), pair.others.served())
+    };
+    assert_eq!(served(Balance::PickFirst), (300, 0));
+    let (first, others) = served(Balance::RoundRobin);
+    assert!((98..=102).contains(&first) && first + others == 300, "{first}");
+    for balance in [Balance::LeastOutstanding, Balance::PeakEwma { decay: Duration::from_secs(10) }] {
+        let (first, _) = served(balance);
+        assert!((60..=140).contains(&first), "{balance:?}: {first}");
+    }
 }

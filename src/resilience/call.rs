@@ -126,6 +126,8 @@ pub(crate) struct Context {
     /// Whose deadline it is.
     pub(crate) deadline_origin: Origin,
     pub(crate) idempotency: Idempotency,
+    /// Looked up once: every gate asks.
+    pub(crate) criticality: Criticality,
     /// The highest attempt number given out; layers that start further attempts share it.
     numbers: Option<Arc<AtomicU32>>,
     /// When `grpc-timeout` was last written.
@@ -135,8 +137,9 @@ pub(crate) struct Context {
 impl Context {
     /// The context of `request`, begun if this is the first layer to ask.
     pub(crate) fn of<'a, B>(request: &'a mut Request<B>, ambient: &Ambient) -> &'a mut Self {
-        let extensions = request.extensions_mut();
-        if extensions.get::<Self>().is_none() {
+        if request.extensions().get::<Self>().is_none() {
+            let criticality = Criticality::of(request);
+            let extensions = request.extensions_mut();
             let context = Self {
                 id: extensions.get::<CallId>().copied().unwrap_or_else(|| ambient.next_call()),
                 attempt: 1,
@@ -144,12 +147,13 @@ impl Context {
                 deadline: extensions.get::<CallDeadline>().map(|deadline| deadline.0),
                 deadline_origin: Origin::ClientDeadline,
                 idempotency: extensions.get::<Idempotency>().copied().unwrap_or_default(),
+                criticality,
                 numbers: None,
                 stamped: Instant::NEVER,
             };
             extensions.insert(context);
         }
-        extensions.get_mut().expect("it was inserted above")
+        request.extensions_mut().get_mut().expect("it was inserted above")
     }
 
     /// Prepares for further attempts: from now on all clones number them together.

@@ -111,13 +111,12 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let criticality = Criticality::of(&request);
         let context = CallContext::of(&mut request, &self.ambient);
         let caller = Caller {
             call: context.id,
             attempt: context.attempt,
             deadline: context.deadline,
-            criticality,
+            criticality: context.criticality,
             ambient: &self.ambient,
         };
         let state = match self.gate.admit(&caller) {
