@@ -11,10 +11,6 @@ use super::yaml;
 /// The file of shared strategies, in a scenario's folder or one above it.
 pub(super) const SHARED: &str = "strategies.yaml";
 
-/// Strategies that every scenario knows, whatever its folder.
-const PRESETS: &str = include_str!("presets.yaml");
-const PRESETS_NAME: &str = "built-in strategies";
-
 /// Where shared strategies come from.
 pub trait Resolver {
     /// The files of shared strategies that a scenario sees, nearest first: what to call each, and what it says.
@@ -23,6 +19,16 @@ pub trait Resolver {
     ///
     /// When a file is there but cannot be read: its name and why.
     fn shared(&self) -> Result<Vec<(String, String)>, (String, String)>;
+
+    /// The text of a file that a scenario names, such as a gRPC service config.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be read, as a clause.
+    fn read(&self, file: &str) -> Result<String, String> {
+        let _ = file;
+        Err("there are no files beside this scenario".to_owned())
+    }
 }
 
 /// No shared strategies.
@@ -69,6 +75,10 @@ impl Resolver for Beside {
         }
         Ok(found)
     }
+
+    fn read(&self, file: &str) -> Result<String, String> {
+        read_text(&self.folder.join(file)).map_err(|mistake| mistake.message)
+    }
 }
 
 /// Reads and checks the scenario at `path`.
@@ -110,26 +120,25 @@ pub fn parse(name: &str, text: &str, resolver: &dyn Resolver) -> Result<Plan, Di
 }
 
 /// Reads the shared strategies, if the scenario names any.
-fn shelf(
+fn shelf<'r>(
     scenario: &raw::Scenario,
-    resolver: &dyn Resolver,
+    resolver: &'r dyn Resolver,
     sources: &mut Vec<Source>,
     mistakes: &mut Vec<Mistake>,
-) -> Shelf {
+) -> Shelf<'r> {
+    let mut shelf = Shelf { shared: Vec::new(), resolver };
     if !names_strategies(scenario) {
-        return Shelf::default();
+        return shelf;
     }
-    let mut files = resolver.shared().unwrap_or_else(|(name, why)| {
+    let files = resolver.shared().unwrap_or_else(|(name, why)| {
         mistakes.push(Mistake::whole(format!("{name}: {why}")));
         Vec::new()
     });
-    files.push((PRESETS_NAME.to_owned(), PRESETS.to_owned()));
-    let mut shelf = Shelf::default();
     for (name, text) in files {
         let place = sources.len() as u32;
         let node = yaml::parse(&text, place, mistakes);
         sources.push(Source { name, text: text.into() });
-        shelf.0.extend(node.and_then(|node| raw::read::<raw::Shared>(&node, mistakes)));
+        shelf.shared.extend(node.and_then(|node| raw::read::<raw::Shared>(&node, mistakes)));
     }
     shelf
 }
@@ -167,22 +176,21 @@ fn binary(text: &str) -> Option<Mistake> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resilience::Preset;
 
-    /// A preset is only read when a scenario names it; this one names all.
+    /// Presets are known by their names, and by `preset:` under another name.
     #[test]
-    fn every_preset_is_sound() {
-        let names = PRESETS.lines().filter_map(|line| line.strip_prefix("  - name: "));
-        let names: Vec<&str> = names.collect();
-        let text = format!(
-            "name: presets\nabout: All of them.\nduration: 1s\nservers: {{ telemetry: {{}} }}\n\
-             clients: {{ devices: {{ calls: telemetry, load: once }} }}\nstrategies: [{}]\n",
-            names.join(", ")
-        );
-        let plan = parse("presets.yaml", &text, &Alone).unwrap_or_else(|mistakes| panic!("{mistakes}"));
-        assert_eq!(plan.strategies.len(), names.len());
-        for strategy in plan.strategies {
-            assert_eq!(strategy.strategy.check(), Ok(()), "{}", strategy.name);
-            assert!(!strategy.about.is_empty(), "{}", strategy.name);
+    fn every_preset_is_known() {
+        for preset in Preset::ALL {
+            let name = preset.name;
+            let text = format!(
+                "name: presets\nabout: One of them.\nduration: 1s\nservers: {{ telemetry: {{}} }}\n\
+                 clients: {{ devices: {{ calls: telemetry, load: once }} }}\n\
+                 strategies: [{name}, {{ name: mine, preset: {name} }}]\n"
+            );
+            let plan = parse("presets.yaml", &text, &Alone).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+            assert_eq!((&*plan.strategies[0].name, &*plan.strategies[1].name), (name, "mine"));
+            assert_eq!(plan.strategies[0].strategy.layers, plan.strategies[1].strategy.layers);
         }
     }
 }

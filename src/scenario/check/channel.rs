@@ -39,7 +39,7 @@ impl Checker<'_> {
             wait_for_ready: channel.wait_for_ready.or(false),
             keepalive,
             max_age: channel.max_age.get().map(|time| time.0),
-            outlier: channel.outlier_detection.get().map(Self::outlier),
+            outlier: channel.outlier.get().map(Self::outlier),
             health: channel.health.get().cloned(),
             endpoint_breaker,
         };

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::Checker;
 use crate::resilience::{
-    BackoffConfig, BreakerConfig, BreakerWindow, BudgetConfig, BudgetKind, ChannelConfig, Codes, InvalidConfig,
-    LayerConfig, RetryConfig, Scope, SlowCalls, Strategy, Trip,
+    BackoffConfig, BreakerConfig, BreakerWindow, BudgetConfig, BudgetKind, ChannelConfig, Codes, FallbackConfig,
+    InvalidConfig, LayerConfig, RetryConfig, Scope, SlowCalls, Strategy, Trip,
 };
 use crate::scenario::diagnostics::{Mistake, Span};
 use crate::scenario::raw::{self, Field, List, ScalarOr, Share};
@@ -29,6 +29,15 @@ impl Checker<'_> {
             raw::Layer::AttemptTimeout(time) => LayerConfig::AttemptTimeout(time.0),
             raw::Layer::Retry(retry) => LayerConfig::Retry(self.retry(retry, span)?),
             raw::Layer::Breaker(breaker) => LayerConfig::Breaker(self.breaker(breaker, span)?),
+            raw::Layer::Hedge(hedge) => LayerConfig::Hedge(self.hedge(hedge)),
+            raw::Layer::Limit(limit) => LayerConfig::Limit(self.limit(limit, span)?),
+            raw::Layer::Throttle(throttle) => LayerConfig::Throttle(Self::throttle(throttle)),
+            raw::Layer::RateLimit(limit) => LayerConfig::RateLimit(self.rate_limit(limit, span)?),
+            raw::Layer::Fallback(fallback) => {
+                let on = self.codes(&fallback.on, Codes::UNAVAILABLE);
+                LayerConfig::Fallback(FallbackConfig { on, message: bytes::Bytes::new() })
+            }
+            raw::Layer::Tower(tower) => LayerConfig::Tower(self.tower(tower, span)?),
         };
         self.sound(config.check(), span);
         Some(config)
@@ -62,7 +71,7 @@ impl Checker<'_> {
     }
 
     /// Codes by their names, or what stands for them.
-    fn codes(&mut self, list: &List<String>, default: Codes) -> Codes {
+    pub(super) fn codes(&mut self, list: &List<String>, default: Codes) -> Codes {
         if let Some((_, span)) = list.with_span().filter(|(codes, _)| codes.is_empty()) {
             self.wrong(span, "no code is named");
         }
@@ -127,7 +136,7 @@ impl Checker<'_> {
         })
     }
 
-    fn budget(&mut self, budget: &raw::Budget, span: Span) -> Option<BudgetConfig> {
+    pub(super) fn budget(&mut self, budget: &raw::Budget, span: Span) -> Option<BudgetConfig> {
         let kinds = [
             ("tokens", budget.tokens.span()),
             ("finagle", budget.finagle.span()),
@@ -156,7 +165,7 @@ impl Checker<'_> {
             "finagle" => {
                 let it = budget.finagle.get()?;
                 let ttl = Self::time(&it.ttl, Duration::from_secs(10));
-                BudgetKind::Finagle { ttl, min_per_s: it.min_per_second.or(10.0), percent: share(&it.percent, 0.2) }
+                BudgetKind::Finagle { ttl, min_per_s: it.min_per_s.or(10.0), percent: share(&it.percent, 0.2) }
             }
             "aws_sdk" => {
                 let it = budget.aws_sdk.get()?;
@@ -225,14 +234,14 @@ impl Checker<'_> {
             slow,
             open: Self::time(&breaker.open, usual.open),
             probes: breaker.probes.or(usual.probes),
-            failures: self.codes(&breaker.on, usual.failures),
+            failures: self.codes(&breaker.failures, usual.failures),
             scope: scope(&breaker.scope),
             ..usual
         })
     }
 }
 
-fn scope(field: &Field<raw::Scope>) -> Scope {
+pub(super) fn scope(field: &Field<raw::Scope>) -> Scope {
     match field.get() {
         None | Some(raw::Scope::Client) => Scope::Client,
         Some(raw::Scope::Shared) => Scope::Shared,

@@ -9,6 +9,7 @@ mod expect;
 mod fault;
 mod layers;
 mod link;
+mod more_layers;
 mod names;
 mod server;
 mod strategy;
@@ -49,7 +50,7 @@ pub(crate) fn check(
     scenario: &raw::Scenario,
     root: Span,
     sources: &[Source],
-    shelf: &Shelf,
+    shelf: &Shelf<'_>,
     mistakes: Vec<Mistake>,
 ) -> Result<Plan, Vec<Mistake>> {
     let duration = scenario.duration.get().map_or(Duration::from_secs(3600), |time| time.0);
@@ -61,7 +62,7 @@ pub(crate) fn check(
 }
 
 impl Checker<'_> {
-    fn plan(&mut self, scenario: &raw::Scenario, root: Span, drain: Duration, shelf: &Shelf) -> Plan {
+    fn plan(&mut self, scenario: &raw::Scenario, root: Span, drain: Duration, shelf: &Shelf<'_>) -> Plan {
         let head = root;
         let name = self.required(&scenario.name, "name", head).cloned().unwrap_or_default();
         if let Some((name, span)) = scenario.name.with_span() {

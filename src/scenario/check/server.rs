@@ -21,7 +21,7 @@ const MAX_STREAMS: u32 = 1_000_000;
 const MOST_FAN_OUT: u32 = 1000;
 
 impl Checker<'_> {
-    pub(super) fn servers(&mut self, scenario: &raw::Scenario, shelf: &Shelf) -> Vec<ServerGroup> {
+    pub(super) fn servers(&mut self, scenario: &raw::Scenario, shelf: &Shelf<'_>) -> Vec<ServerGroup> {
         let mut servers = Vec::new();
         let absent = raw::Server::default();
         for (named, field) in scenario.servers.get().into_iter().flat_map(|all| &all.0) {
@@ -32,7 +32,7 @@ impl Checker<'_> {
         servers
     }
 
-    fn server(&mut self, name: &str, server: &raw::Server, span: Span, shelf: &Shelf) -> ServerGroup {
+    fn server(&mut self, name: &str, server: &raw::Server, span: Span, shelf: &Shelf<'_>) -> ServerGroup {
         self.at_least_one(&server.replicas, "replicas");
         self.at_least_one(&server.workers, "workers");
         self.at_least_one(&server.max_streams, "max_streams");
@@ -139,7 +139,13 @@ impl Checker<'_> {
         }
     }
 
-    fn downstream(&mut self, caller: &str, call: &raw::Downstream, span: Span, shelf: &Shelf) -> Option<Downstream> {
+    fn downstream(
+        &mut self,
+        caller: &str,
+        call: &raw::Downstream,
+        span: Span,
+        shelf: &Shelf<'_>,
+    ) -> Option<Downstream> {
         self.at_least_one(&call.fan_out, "fan_out");
         if let Some((fan_out, at)) = call.fan_out.with_span().filter(|(fan_out, _)| **fan_out > MOST_FAN_OUT) {
             self.wrong(at, format!("a fan-out of {fan_out} is more than {MOST_FAN_OUT}"));

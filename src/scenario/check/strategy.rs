@@ -1,23 +1,31 @@
 //! Strategies: looked up or defined, and told apart by name.
 
 use super::Checker;
+use crate::resilience::{Preset, ServiceConfig, Strategy};
 use crate::scenario::diagnostics::{Mistake, Span};
+use crate::scenario::load::Resolver;
 use crate::scenario::plan::StrategyPlan;
 use crate::scenario::raw::{self, List, ScalarOr};
+use crate::scenario::yaml::shorten;
 
 /// Strategies that scenarios share, nearest file first; the presets come last.
-#[derive(Debug, Default)]
-pub(crate) struct Shelf(pub(crate) Vec<raw::Shared>);
+pub(crate) struct Shelf<'r> {
+    /// What the shared files hold.
+    pub(crate) shared: Vec<raw::Shared>,
+    /// Where service configs are read from.
+    pub(crate) resolver: &'r dyn Resolver,
+}
 
-impl Shelf {
+impl Shelf<'_> {
     fn find(&self, name: &str) -> Option<(&raw::Strategy, Span)> {
-        let mut all = self.0.iter().flat_map(|shared| shared.strategies.items());
+        let mut all = self.shared.iter().flat_map(|shared| shared.strategies.items());
         all.find(|(strategy, _)| strategy.name.get().is_some_and(|known| known == name))
     }
 
     fn names(&self) -> Vec<&str> {
-        let all = self.0.iter().flat_map(|shared| shared.strategies.items());
-        all.filter_map(|(strategy, _)| strategy.name.get()).map(String::as_str).collect()
+        let all = self.shared.iter().flat_map(|shared| shared.strategies.items());
+        let defined = all.filter_map(|(strategy, _)| strategy.name.get()).map(String::as_str);
+        defined.chain(Preset::ALL.iter().map(|preset| preset.name)).collect()
     }
 }
 
@@ -26,7 +34,7 @@ impl Checker<'_> {
         &mut self,
         list: &List<ScalarOr<String, raw::Strategy>>,
         head: Span,
-        shelf: &Shelf,
+        shelf: &Shelf<'_>,
     ) -> Vec<StrategyPlan> {
         self.required(list, "strategies", head);
         if let Some((_, span)) = list.with_span().filter(|(entries, _)| entries.is_empty()) {
@@ -55,21 +63,20 @@ impl Checker<'_> {
         &mut self,
         entry: &ScalarOr<String, raw::Strategy>,
         span: Span,
-        shelf: &Shelf,
+        shelf: &Shelf<'_>,
     ) -> Option<StrategyPlan> {
         let (strategy, place) = match entry {
             ScalarOr::Full(strategy) => (strategy, span),
-            ScalarOr::Scalar(name) => match shelf.find(name) {
-                Some(found) => found,
-                None => {
-                    let shown = crate::scenario::yaml::shorten(name);
-                    let mistake = Mistake::at(span, format!("no strategy is named `{shown}`"));
+            ScalarOr::Scalar(name) => match (shelf.find(name), Preset::named(name)) {
+                (Some(found), _) => found,
+                (None, Some(preset)) => return Some(self.preset(preset, None, span)),
+                (None, None) => {
+                    let mistake = Mistake::at(span, format!("no strategy is named `{}`", shorten(name)));
                     self.push(mistake.suggest(name, "strategies known here", shelf.names()));
                     return None;
                 }
             },
         };
-        let name = self.required(&strategy.name, "name", place)?.clone();
         if let Some((name, at)) = strategy.name.with_span() {
             self.valid_name(name, at, "a strategy");
             if name == "all" {
@@ -78,7 +85,77 @@ impl Checker<'_> {
                 );
             }
         }
-        let about = strategy.about.get().map(|about| about.trim().to_owned()).unwrap_or_default();
-        Some(StrategyPlan { line: self.line(span), about, strategy: self.stack(&name, strategy), name })
+        self.one_source(strategy);
+        let mut plan = if let Some((name, at)) = strategy.preset.with_span() {
+            let Some(preset) = Preset::named(name) else {
+                let mistake = Mistake::at(at, format!("no preset is named `{}`", shorten(name)));
+                self.push(mistake.suggest(name, "presets", Preset::ALL.iter().map(|preset| preset.name)));
+                return None;
+            };
+            self.preset(preset, strategy.name.get(), span)
+        } else if let Some((file, at)) = strategy.service_config.with_span() {
+            self.service_config(file, at, strategy.name.get(), shelf)?
+        } else {
+            let name = self.required(&strategy.name, "name", place)?.clone();
+            let stack = self.stack(&name, strategy);
+            StrategyPlan { name, about: String::new(), line: 0, strategy: stack }
+        };
+        if let Some(about) = strategy.about.get() {
+            plan.about = about.trim().to_owned();
+        }
+        plan.line = self.line(span);
+        Some(plan)
+    }
+
+    /// Layers and channel, or a preset, or a service config.
+    fn one_source(&mut self, strategy: &raw::Strategy) {
+        let given = [
+            ("layers", strategy.layers.span()),
+            ("channel", strategy.channel.span()),
+            ("preset", strategy.preset.span()),
+            ("service_config", strategy.service_config.span()),
+        ];
+        let given: Vec<(&str, Span)> = given.into_iter().filter_map(|(name, at)| Some((name, at?))).collect();
+        if let [(first, _), .., (last, at)] = given[..]
+            && matches!(last, "preset" | "service_config")
+        {
+            let mistake = Mistake::at(at, format!("`{first}` and `{last}` in one strategy"));
+            self.push(mistake.help("a strategy is made of layers and a channel, or is a preset, or a service config"));
+        }
+    }
+
+    fn preset(&self, preset: &Preset, name: Option<&String>, span: Span) -> StrategyPlan {
+        let name = name.map_or_else(|| preset.name.to_owned(), Clone::clone);
+        let strategy = Strategy { name: name.clone(), ..preset.strategy() };
+        StrategyPlan { name, about: preset.about.to_owned(), line: self.line(span), strategy }
+    }
+
+    fn service_config(
+        &mut self,
+        file: &str,
+        span: Span,
+        name: Option<&String>,
+        shelf: &Shelf<'_>,
+    ) -> Option<StrategyPlan> {
+        let stem = std::path::Path::new(file).file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let name = name.cloned().or(stem).unwrap_or_default();
+        let json = match shelf.resolver.read(file) {
+            Ok(json) => json,
+            Err(why) => {
+                self.wrong(span, format!("`{}`: {why}", shorten(file)));
+                return None;
+            }
+        };
+        match ServiceConfig::parse(&json) {
+            Ok(config) => {
+                let strategy = config.into_strategy(&name);
+                let about = format!("the gRPC service config {file}");
+                Some(StrategyPlan { name, about, line: self.line(span), strategy })
+            }
+            Err(why) => {
+                self.wrong(span, format!("`{}`: {why}", shorten(file)));
+                None
+            }
+        }
     }
 }

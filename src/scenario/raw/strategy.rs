@@ -9,8 +9,7 @@ use super::{Field, List, ScalarOr, Share, Time};
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Strategy {
-    /// What reports and expectations call it: letters, digits and dashes.
-    #[schemars(extend("x-required" = true))]
+    /// What reports and expectations call it: letters, digits and dashes. Default: the name of the preset or the service config.
     pub(crate) name: Field<String>,
     /// What it does, in a sentence.
     pub(crate) about: Field<String>,
@@ -18,6 +17,10 @@ pub(crate) struct Strategy {
     pub(crate) layers: List<Layer>,
     /// The channel below the layers. Default: gRPC's own defaults.
     pub(crate) channel: Field<Channel>,
+    /// Instead of layers and channel: what a library does unless told otherwise, by its name, as in `envoy-default`.
+    pub(crate) preset: Field<String>,
+    /// Instead of layers and channel: a gRPC service config, a JSON file beside the scenario.
+    pub(crate) service_config: Field<String>,
 }
 
 /// A file of strategies that scenarios share: `strategies.yaml`.
@@ -42,6 +45,173 @@ pub(crate) enum Layer {
     Retry(Box<Retry>),
     /// Calls are held back while too many fail.
     Breaker(Box<Breaker>),
+    /// Another attempt starts while the first is slow; the first answer wins.
+    Hedge(Box<Hedge>),
+    /// Only so many calls are under way at once.
+    Limit(Box<Limit>),
+    /// Calls are turned away once the server rejects most of them.
+    Throttle(Throttle),
+    /// Only so many calls are made a second.
+    RateLimit(RateLimit),
+    /// A default answer in place of failures.
+    Fallback(Fallback),
+    /// One of tower's own layers, to be compared with.
+    Tower(Tower),
+}
+
+/// Another attempt starts while the first is slow.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Hedge {
+    /// The most attempts of one call, the first included; at least 2. Default: 2.
+    pub(crate) attempts: Field<u32>,
+    /// How long to wait between them: a time, or learned from the latencies seen lately. Default: 1s.
+    pub(crate) delay: Field<ScalarOr<Time, HedgeDelay>>,
+    /// Codes after which the next attempt starts at once, and the others go on. Default: UNAVAILABLE.
+    pub(crate) non_fatal: List<String>,
+    /// How many hedges all calls together may add. Default: no limit.
+    pub(crate) budget: Field<Budget>,
+}
+
+/// How long to wait before a hedge, if not always the same.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum HedgeDelay {
+    /// A quantile of the latencies seen lately, so that only the slowest calls are hedged.
+    Learned(Learned),
+}
+
+/// A quantile of the latencies seen lately.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Learned {
+    /// The quantile. Default: 95%.
+    pub(crate) quantile: Field<Share>,
+    /// The delay before anything was learned. Default: 1s.
+    pub(crate) initial: Field<Time>,
+    /// The shortest delay. Default: 1ms.
+    pub(crate) min: Field<Time>,
+    /// The longest delay. Default: 10s.
+    pub(crate) max: Field<Time>,
+}
+
+/// Only so many calls are under way at once: a `fixed` number, or one of the ways to find it.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Limit {
+    /// How the limit is found.
+    #[schemars(extend("x-required" = true))]
+    pub(crate) algorithm: Field<Algorithm>,
+    /// How many calls may wait for a place. Default: 0.
+    pub(crate) queue: Field<u32>,
+    /// Who of those waiting is next. Default: fifo.
+    pub(crate) discipline: Field<super::Discipline>,
+    /// Whether less critical calls may use only a part of the limit. Default: false.
+    pub(crate) by_criticality: Field<bool>,
+    /// Who shares it. Default: client.
+    pub(crate) scope: Field<Scope>,
+}
+
+/// How a limit is found; all but `fixed` with the figures of those who invented them.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Algorithm {
+    /// It is given: a bulkhead.
+    Fixed(u32),
+    /// One more after a success, a tenth less after a drop.
+    Aimd,
+    /// It estimates the queue from the latency above the unloaded one.
+    Vegas,
+    /// It follows the ratio of long-term to present latency.
+    Gradient2,
+    /// Envoy's: it measures the unloaded latency now and then with few calls.
+    EnvoyAdaptive,
+}
+
+/// Calls are turned away once the server rejects most of them: the SRE book's rule, or Envoy's.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Throttle {
+    /// By which rule. Default: sre.
+    pub(crate) rule: Field<ThrottleRule>,
+    /// The SRE book's factor: so many calls are sent for one that is accepted. Default: 2.
+    pub(crate) k: Field<f64>,
+    /// How far back it looks. Default: 2m for sre, 30s for envoy_admission.
+    pub(crate) window: Field<Time>,
+    /// Who shares it. Default: client.
+    pub(crate) scope: Field<Scope>,
+}
+
+/// By which rule calls are turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ThrottleRule {
+    /// Adaptive throttling, as in the SRE book.
+    Sre,
+    /// Envoy's admission control.
+    EnvoyAdmission,
+}
+
+/// Only so many calls are made a second.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RateLimit {
+    /// How often, over time.
+    #[schemars(extend("x-required" = true))]
+    pub(crate) rate: Field<super::Rate>,
+    /// How many at once, after a pause. Default: 1.
+    pub(crate) burst: Field<u32>,
+    /// How long a call may wait for its turn. Default: 0s, it is turned away.
+    pub(crate) max_wait: Field<Time>,
+    /// Who shares it. Default: client.
+    pub(crate) scope: Field<Scope>,
+}
+
+/// A default answer in place of failures.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Fallback {
+    /// In place of which codes. Default: UNAVAILABLE.
+    pub(crate) on: List<String>,
+}
+
+/// One of tower's own layers.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Tower {
+    /// `tower::timeout`.
+    Timeout(Time),
+    /// `tower::limit`: who finds it full waits for ever.
+    ConcurrencyLimit(u32),
+    /// `tower::retry` without backoff.
+    Retry(TowerRetry),
+    /// `tower::hedge`.
+    Hedge(TowerHedge),
+}
+
+/// `tower::retry`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TowerRetry {
+    /// The most attempts of one call, the first included.
+    #[schemars(extend("x-required" = true))]
+    pub(crate) attempts: Field<u32>,
+    /// Which codes are retried. Default: UNAVAILABLE.
+    pub(crate) on: List<String>,
+    /// tower's `TpsBudget`. Default: none.
+    pub(crate) budget: Field<FinagleBudget>,
+}
+
+/// `tower::hedge`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TowerHedge {
+    /// No hedges before so many calls were measured. Default: 100.
+    pub(crate) min_data_points: Field<u64>,
+    /// The percentile. Default: 95%.
+    pub(crate) percentile: Field<Share>,
+    /// How often what was measured is forgotten. Default: 10s.
+    pub(crate) period: Field<Time>,
 }
 
 /// Failed attempts are repeated.
@@ -174,7 +344,7 @@ pub(crate) struct FinagleBudget {
     /// How long a deposit lasts. Default: 10s.
     pub(crate) ttl: Field<Time>,
     /// Retries a second that are always allowed. Default: 10.
-    pub(crate) min_per_second: Field<f64>,
+    pub(crate) min_per_s: Field<f64>,
     /// Retries a call. Default: 20%.
     pub(crate) percent: Field<Share>,
 }
@@ -242,7 +412,7 @@ pub(crate) struct Breaker {
     /// How many calls try whether it can close. Default: 3.
     pub(crate) probes: Field<u32>,
     /// Which codes are failures. Default: those that speak of a server's health.
-    pub(crate) on: List<String>,
+    pub(crate) failures: List<String>,
     /// Who shares it. Default: client.
     pub(crate) scope: Field<Scope>,
 }
@@ -296,7 +466,7 @@ pub(crate) struct Channel {
     /// After which age a connection is replaced. Default: never.
     pub(crate) max_age: Field<Time>,
     /// Endpoints that fail more than others are left out for a while (gRFC A50). Default: no.
-    pub(crate) outlier_detection: Field<Outlier>,
+    pub(crate) outlier: Field<Outlier>,
     /// The health of endpoints is watched (gRFC A17), for the service of this name. Default: no.
     pub(crate) health: Field<String>,
     /// A breaker for each endpoint: one that is open is passed over. Default: none.
