@@ -549,12 +549,12 @@ impl Connection {
 
     /// The program wrote its last byte.
     pub(super) fn finish(self: &Arc<Self>, side: Side) {
-        self.with_socket(side, |socket, now, out| socket.finish(now, out));
+        self.with_socket(side, Socket::finish);
     }
 
     /// The program closed it.
     pub(super) fn close(self: &Arc<Self>, side: Side) {
-        self.with_socket(side, |socket, now, out| socket.close(now, out));
+        self.with_socket(side, Socket::close);
     }
 
     /// The program died: its kernel closes what it had open.

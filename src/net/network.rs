@@ -160,7 +160,8 @@ impl Network {
     }
 
     /// What lies between all of these pairs.
-    pub fn set_links(&self, pairs: Pairs, link: LinkConfig) {
+    pub fn set_links(&self, pairs: impl Into<Pairs>, link: LinkConfig) {
+        let pairs = pairs.into();
         let mut state = self.lock();
         state.rules.push((pairs.clone(), Arc::new(link)));
         state.refresh(&pairs);

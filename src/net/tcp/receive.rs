@@ -158,10 +158,10 @@ impl Receiver {
         if segment.flags.fin {
             self.policy.demand();
         }
-        if segment.len() >= self.mss {
+        if segment.payload() >= self.mss {
             self.tuning.measure(now, segment);
         }
-        self.policy.on_data(now, segment.len(), self.mss, self.window_left() / self.mss, ticks, rto_ticks);
+        self.policy.on_data(now, segment.payload(), self.mss, self.window_left() / self.mss, ticks, rto_ticks);
         Arrival::InOrder
     }
 

@@ -104,7 +104,7 @@ pub struct Segment {
 impl Segment {
     /// Payload bytes.
     #[must_use]
-    pub fn len(&self) -> u64 {
+    pub fn payload(&self) -> u64 {
         self.end - self.seq - u64::from(self.flags.fin)
     }
 
@@ -118,7 +118,7 @@ impl Segment {
     #[must_use]
     pub fn wire_size(&self) -> u64 {
         let sacks = if self.sacks.is_empty() { 0 } else { 4 + 8 * u64::from(self.sacks.len) };
-        self.len() + 52 + sacks
+        self.payload() + 52 + sacks
     }
 
     pub(in crate::net) fn is_pure_ack(&self) -> bool {

@@ -215,7 +215,7 @@ impl Socket {
     pub(super) fn on_segment_established(&mut self, now: Instant, segment: &Segment, out: &mut Output) {
         self.last_heard = now;
         self.keepalive_probes = 0;
-        if self.orphaned && segment.len() > 0 && segment.end > self.receiver.nxt {
+        if self.orphaned && segment.payload() > 0 && segment.end > self.receiver.nxt {
             // Nobody is left to read it (RFC 2525, 2.17).
             self.abort(Close::Done, out);
             return;
