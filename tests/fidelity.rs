@@ -52,16 +52,16 @@ fn loss(case: &Loss, table: &mut Table) {
             let rank = (latencies.len() as f64 * share.clamp(0.0, 1.0)) as usize;
             latencies[rank.min(latencies.len() - 1)] + HOST_OVERHEAD_MS
         };
-        let slack = rank_error(share, case.calls);
+        let slack = rank_error(share, case.calls, latencies.len() as f64);
         table.quantile(&case.id, quantile, linux, at(share), (at(share - slack), at(share + slack)), tolerance);
     }
 }
 
-/// How far off the rank of a quantile of the measured sample may be: two standard errors, for calls of which every other
-/// one suffers from its neighbour. It matters at cliffs, where 1 % of the calls waits for the next one 100 ms later and
-/// the 99th percentile is 20 ms or 102 ms by the luck of a dozen packets.
-fn rank_error(share: f64, calls: f64) -> f64 {
-    2.0 * (2.0 * share * (1.0 - share) / calls).sqrt()
+/// How far off the rank of a quantile may be: two standard errors of both samples, for calls of which every other one
+/// suffers from its neighbour. It matters at cliffs, where 1 % of the calls waits for the next one 100 ms later and the
+/// 99th percentile is 20 ms or 102 ms by the luck of a dozen packets.
+fn rank_error(share: f64, measured: f64, simulated: f64) -> f64 {
+    2.0 * (2.0 * share * (1.0 - share) * (1.0 / measured + 1.0 / simulated)).sqrt()
 }
 
 /// How long after a black hole ends the calls that met it end.

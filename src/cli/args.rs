@@ -1,13 +1,16 @@
 //! The command line as it is typed. What it means is worked out in [`request`](super::request).
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::random::Probability;
 use crate::record::CallId;
 use crate::report::log::Shard;
+use crate::scenario::units;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -63,8 +66,39 @@ pub(super) enum Command {
     New(New),
     /// Hold Squall against published results and closed forms.
     Validate(Validate),
+    /// Show what the simulated kernel does to one connection, packet by packet.
+    Net(Net),
     /// Print a completion script for a shell.
     Completions(Completions),
+}
+
+/// A client connects, sends a request, and gets an answer of the same size.
+#[derive(Clone, Debug, Group)]
+pub(super) struct Net {
+    /// Round trip of the link.
+    #[arg(long, value_name = "TIME", default_value = "10ms", value_parser = units::duration)]
+    pub(super) rtt: Duration,
+    /// Packets lost, each way.
+    #[arg(long, value_name = "SHARE", default_value = "0%", value_parser = units::percent)]
+    pub(super) loss: Probability,
+    /// Bytes of a request.
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub(super) bytes: usize,
+    /// How many requests, one after another.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(super) requests: u32,
+    /// Which losses happen.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub(super) seed: u64,
+    /// Everything vanishes from this moment on.
+    #[arg(long, value_name = "TIME", value_parser = units::duration)]
+    pub(super) black_hole: Option<Duration>,
+    /// For how long it does.
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = units::duration)]
+    pub(super) lasts: Duration,
+    /// Reno instead of CUBIC.
+    #[arg(long)]
+    pub(super) reno: bool,
 }
 
 #[derive(Debug, Group)]

@@ -13,6 +13,7 @@ mod explain;
 mod files;
 mod list;
 mod logging;
+mod net;
 mod new;
 mod plans;
 mod progress;
@@ -60,6 +61,7 @@ fn command(command: Command, streams: &Streams) -> Result<Exit, Failure> {
         Command::Schema(typed) => schema::schema(&typed, streams),
         Command::New(typed) => new::new(&typed, streams),
         Command::Validate(typed) => validate::validate(&typed, streams),
+        Command::Net(typed) => net::net(&typed, streams),
         Command::Completions(typed) => completions::completions(&typed, streams),
     }
 }

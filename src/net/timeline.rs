@@ -131,7 +131,10 @@ impl Lines {
 
 impl Observer for Lines {
     fn connection(&self, at: Instant, _: ConnectionId, event: &ConnectionEvent) {
-        self.push(Line::Event(at, *event));
+        // The packets themselves say that they are sent again.
+        if !matches!(event, ConnectionEvent::Retransmit { .. }) {
+            self.push(Line::Event(at, *event));
+        }
     }
 
     fn packet(&self, packet: &Packet) {
