@@ -143,7 +143,11 @@ impl Socket {
             }
             if !sent.sacked {
                 ack.delivered += 1;
-                self.rack_advance(now, &sent, segment.echo);
+                // An echo from before the retransmission: the original arrived, and says nothing of what was sent later.
+                let spurious = sent.ever_retransmitted && segment.echo != 0 && segment.echo < timestamp(sent.at);
+                if !spurious {
+                    self.rack_advance(now, &sent);
+                }
             }
         }
         self.board.trim(segment.ack);

@@ -58,11 +58,10 @@ impl Rack {
 
 impl Socket {
     /// A segment arrived (`tcp_rack_advance`).
-    pub(super) fn rack_advance(&mut self, now: Instant, sent: &Sent, echo: u64) {
-        let spurious = sent.ever_retransmitted && echo != 0 && echo < super::socket::timestamp(sent.at);
+    pub(super) fn rack_advance(&mut self, now: Instant, sent: &Sent) {
         let rtt = now - sent.at;
         // Which of its transmissions arrived is not known; too soon means an earlier one.
-        if spurious || (sent.ever_retransmitted && self.rtt.min().is_some_and(|min| rtt < min)) {
+        if sent.ever_retransmitted && self.rtt.min().is_some_and(|min| rtt < min) {
             return;
         }
         self.rack.advanced = true;

@@ -20,7 +20,7 @@ impl Socket {
                 if sent.sacked || sent.end <= self.una {
                     continue;
                 }
-                self.rack_advance(now, &sent, segment.echo);
+                self.rack_advance(now, &sent);
                 if !sent.ever_retransmitted {
                     if sent.seq < highest_before {
                         reordered_from = reordered_from.min(sent.seq);
