@@ -85,7 +85,7 @@ impl Connector for FromHost {
 
 /// A whole trial: every layer, the telemetry server, recording and analysis on.
 pub(crate) fn full(clients: u32, calls: u32, loss_percent: f64) {
-    let load = format!("{{ closed: {{ think: 0ms }} }}, max_calls: {calls}");
+    let load = format!("{{ closed_loop: {{ think: 0ms }} }}, max_calls: {calls}");
     run(&plan(clients, &load, "3600s", loss_percent), u64::from(clients) * u64::from(calls));
 }
 
