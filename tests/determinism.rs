@@ -23,6 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// A storm with everything that could let chance in: crashes, loss, timeouts, retries with jitter, breakers.
 const STORM: &str = "
 name: storm
+about: Everything that could let chance in.
 duration: 8s
 seeds: 2
 servers:

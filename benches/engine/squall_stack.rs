@@ -110,6 +110,7 @@ fn run(plan: &Plan, offered: u64) {
 fn plan(clients: u32, load: &str, duration: &str, loss_percent: f64) -> Plan {
     let text = format!(
         "name: engine
+about: What a call costs.
 duration: {duration}
 seeds: 1
 servers:
