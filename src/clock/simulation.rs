@@ -354,6 +354,7 @@ impl<F: Future> Future for Root<'_, F> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tokio's own timers are what these tests set beside ours")]
 mod tests {
     use std::sync::Mutex;
 

@@ -29,6 +29,9 @@ pub struct Job<'p> {
     pub spec: TrialSpec,
 }
 
+/// The index of a job, and what came of it.
+type Finished<F> = (usize, Result<<F as Fold>::Output, ExperimentError>);
+
 /// Why not all trials were run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -64,7 +67,7 @@ pub fn run<F: Fold>(
     cancelled: &AtomicBool,
 ) -> Result<Vec<F::Output>, ExperimentError> {
     let next = AtomicUsize::new(0);
-    let finished: Mutex<Vec<(usize, Result<F::Output, ExperimentError>)>> = Mutex::new(Vec::with_capacity(jobs.len()));
+    let finished = Mutex::new(Vec::with_capacity(jobs.len()));
     let work = || {
         while !cancelled.load(Ordering::Relaxed) {
             let index = next.fetch_add(1, Ordering::Relaxed);
@@ -80,7 +83,7 @@ pub fn run<F: Fold>(
         }
         work();
     });
-    let mut finished = finished.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut finished: Vec<Finished<F>> = finished.into_inner().unwrap_or_else(PoisonError::into_inner);
     finished.sort_by_key(|(index, _)| *index);
     let whole = finished.len() == jobs.len();
     let outputs = finished.into_iter().map(|(_, output)| output).collect::<Result<Vec<_>, _>>()?;

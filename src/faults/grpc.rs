@@ -82,7 +82,7 @@ impl Active {
             return false;
         }
         let number = self.seen.fetch_add(1, Ordering::Relaxed);
-        number % self.every == 0 && number / self.every < self.first
+        number.is_multiple_of(self.every) && number / self.every < self.first
     }
 
     fn status(&self) -> tonic::Status {

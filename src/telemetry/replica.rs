@@ -37,6 +37,9 @@ pub struct Replica {
     state: Mutex<State>,
 }
 
+/// Is told of each call that a fault slowed down.
+type OnFired = Arc<dyn Fn() + Send + Sync>;
+
 struct State {
     log: AlertLog,
     /// The running process's workers, if one runs.
@@ -45,7 +48,7 @@ struct State {
     started: Instant,
     flush_pending: bool,
     interferences: Vec<(u64, Arc<dyn Interference>)>,
-    slowdowns: Vec<(u64, Slowdown, Arc<dyn Fn() + Send + Sync>)>,
+    slowdowns: Vec<(u64, Slowdown, OnFired)>,
     capacities: Vec<(u64, u32)>,
     recent: BTreeMap<u32, (Instant, f64)>,
     next_knob: u64,
@@ -147,7 +150,7 @@ impl Replica {
     }
 
     /// Makes every call take longer; `fired` is told of each.
-    pub fn slow_down(&self, slowdown: Slowdown, fired: Arc<dyn Fn() + Send + Sync>) -> Knob {
+    pub fn slow_down(&self, slowdown: Slowdown, fired: OnFired) -> Knob {
         let mut state = self.lock();
         let knob = state.knob();
         state.slowdowns.push((knob.0, slowdown, fired));
