@@ -1,5 +1,5 @@
 //! What tests of the layers share: a scripted gRPC server on raw HTTP/2, a connector to it, a caller, and a listener.
-#![allow(dead_code, reason = "every test file uses another part of it")]
+#![allow(dead_code, clippy::allow_attributes, reason = "every test file uses another part of it")]
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
