@@ -111,7 +111,7 @@ fn bad_configuration_is_an_error_with_a_reason() {
             breaker(BreakerConfig { trip: Trip::Consecutive { failures: 0 }, ..BreakerConfig::default() }),
             "breaker.failures: must be at least 1",
         ),
-        (limit(LimitAlgorithm::Fixed { max: 0 }), "limit.min: must be at least 1"),
+        (limit(LimitAlgorithm::Fixed { max: 0 }), "limit.max: must be at least 1"),
         (limit(LimitAlgorithm::Vegas { initial: 9, max: 8 }), "limit.initial: must lie between"),
     ];
     for (layer, reason) in cases {

@@ -21,7 +21,12 @@ mod work;
 
 /// The generated messages, client and server of `proto/telemetry.proto`.
 #[expect(missing_docs, reason = "generated; the contract is documented in the proto file")]
-#[expect(unused_qualifications, clippy::allow_attributes, clippy::allow_attributes_without_reason, reason = "generated")]
+#[expect(
+    unused_qualifications,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    reason = "generated"
+)]
 pub mod proto {
     tonic::include_proto!("telemetry");
 }

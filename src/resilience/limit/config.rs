@@ -165,7 +165,7 @@ impl LimitConfig {
             ensure(min <= initial && initial <= max, "limit.initial", "must lie between the minimum and the maximum")
         };
         match self.algorithm {
-            LimitAlgorithm::Fixed { max } => bounds(max, 1, max)?,
+            LimitAlgorithm::Fixed { max } => ensure(max >= 1, "limit.max", "must be at least 1")?,
             LimitAlgorithm::Aimd { initial, min, max, backoff, timeout } => {
                 bounds(initial, min, max)?;
                 ensure_between(backoff, 0.01, 0.999, "limit.backoff")?;
