@@ -4,7 +4,7 @@
 //! unchanged in production (on tokio's timers) and in a trial (on virtual time that moves only when every task is idle).
 //!
 //! Why not tokio's paused clock alone: its instants have nanoseconds, but its timers fire on whole milliseconds, rounded
-//! up, so that a link of 250 µs would take 1 ms. [`simulation`](self::simulation) says how both live side by side.
+//! up, so that a link of 250 µs would take 1 ms. `simulation` says how both live side by side.
 
 mod instant;
 mod sleep;

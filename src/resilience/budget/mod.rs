@@ -24,7 +24,7 @@ pub trait Budget: Send + Sync {
     /// An attempt failed in a way that calls for a retry, or the server pushed back.
     fn failed(&self, _now: Instant) {}
 
-    /// Asks for one retry, and charges it. Returns what [`refund`](Self::refund) gives back, or `None` if it may not start.
+    /// Asks for one retry, and charges it. Returns what to give back if it never starts, or `None` if it may not start.
     fn charge(&self, now: Instant, why: Charge) -> Option<Permit>;
 
     /// An attempt succeeded: the first of its call, or the retry that `permit` paid for.
