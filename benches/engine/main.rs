@@ -36,24 +36,32 @@ fn alert(client: u32) -> AlertRequest {
 }
 
 fn main() {
-    // `cargo test --benches` and `cargo bench -- --test` only check that everything runs.
-    let quick = std::env::args().any(|argument| argument == "--test");
-    let (calls, rounds) = if quick { (2, 1) } else { (CALLS, ROUNDS) };
-    let mut best = [f64::INFINITY; 4];
+    // `cargo test --benches` and `cargo bench -- --test` only check that everything runs; `-- --only full --clients 1000` is
+    // for a profiler.
+    let arguments: Vec<String> = std::env::args().collect();
+    let quick = arguments.iter().any(|argument| argument == "--test");
+    let after = |flag: &str| arguments.iter().skip_while(|argument| *argument != flag).nth(1);
+    let number = |flag: &str| after(flag).map(|text| text.parse::<u32>().expect("a whole number"));
+    let clients = number("--clients").unwrap_or(CLIENTS);
+    let (calls, rounds) = if quick { (2, 1) } else { (number("--calls").unwrap_or(CALLS), ROUNDS) };
+    let cases: [(&str, &dyn Fn()); 5] = [
+        ("duplex", &|| duplex::run(clients, calls)),
+        ("calm", &|| squall_stack::calm(clients, calls)),
+        ("full", &|| squall_stack::full(clients, calls, 0.0)),
+        ("lossy", &|| squall_stack::lossy(clients, calls)),
+        ("turmoil", &|| turmoil_stack::run(clients, calls)),
+    ];
+    if let Some(name) = after("--only") {
+        let case = cases.iter().find(|(case, _)| case == name).expect("duplex, calm, full, lossy or turmoil");
+        return figure(&format!("engine.{name}"), micros_a_call(clients * calls, case.1), "us");
+    }
+    let mut best = [f64::INFINITY; 5];
     for _ in 0..rounds {
-        let cases: [&dyn Fn(); 4] = [
-            &|| duplex::run(CLIENTS, calls),
-            &|| squall_stack::calm(CLIENTS, calls),
-            &|| squall_stack::full(CLIENTS, calls, 0.0),
-            &|| squall_stack::lossy(CLIENTS, calls),
-        ];
-        for (case, best) in cases.iter().zip(&mut best) {
-            *best = best.min(micros_a_call(CLIENTS * calls, case));
+        for ((_, case), best) in cases.iter().zip(&mut best) {
+            *best = best.min(micros_a_call(clients * calls, case));
         }
     }
-    let turmoil_calls = if quick { 1 } else { 20 };
-    let turmoil = micros_a_call(CLIENTS * turmoil_calls, &|| turmoil_stack::run(CLIENTS, turmoil_calls));
-    let [duplex, calm, full, lossy] = best;
+    let [duplex, calm, full, lossy, turmoil] = best;
     figure("engine.duplex", duplex, "us");
     figure("engine.calm", calm, "us");
     figure("engine.full", full, "us");
