@@ -14,6 +14,8 @@ mod timer;
 #[cfg(feature = "sim")]
 mod queue;
 #[cfg(feature = "sim")]
+mod ramp;
+#[cfg(feature = "sim")]
 mod simulation;
 
 pub use self::instant::Instant;
@@ -23,6 +25,8 @@ pub use self::timer::HyperTimer;
 
 #[cfg(feature = "sim")]
 pub use self::queue::TimerId;
+#[cfg(feature = "sim")]
+pub use self::ramp::Ramp;
 #[cfg(feature = "sim")]
 pub use self::simulation::{Event, Simulation, Stalled, Woken, cancel, in_simulation, schedule};
 

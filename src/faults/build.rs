@@ -1,29 +1,79 @@
 //! From a declared fault to one that can happen: the only place that knows them all.
 
 use super::Fault;
-use super::crash::{Crash, RollingRestart};
+use super::clock::ClockSkew;
+use super::connection::{Goaway, IdleKill, Lost, PortFault};
+use super::crash::Crash;
+use super::crash_loop::CrashLoop;
+use super::deploy::Deploy;
+use super::fleet::{Autoscale, RollingRestart};
 use super::grpc::GrpcFault;
-use super::network::{ConnectionFault, LinkFault, RefuseFault};
+use super::network::LinkFault;
 use super::pause::Pause;
-use super::server::{CapacityDrop, SlowServer};
+use super::trouble::TroubleFault;
+use crate::clock::{Ramp, now};
 use crate::random::Key;
 use crate::scenario::{FaultKind, FaultPlan};
+use crate::telemetry::Trouble;
 
 /// The fault that `plan` declares; `key` names its draws.
 pub(super) fn build(plan: &FaultPlan, key: Key) -> Box<dyn Fault> {
-    match &plan.kind {
-        FaultKind::Crash { server, how, lose } => Box::new(Crash::new(server.clone(), *how, *lose)),
-        FaultKind::RollingRestart { server, down, how } => Box::new(RollingRestart::new(server.clone(), *down, *how)),
-        FaultKind::Pause { server } => Box::new(Pause::new(server.clone())),
-        FaultKind::Partition { .. }
+    let ramp = plan.ramp;
+    match plan.kind.clone() {
+        FaultKind::Crash { server, some, how, lose } => Box::new(Crash::new(server, some, how, lose, key)),
+        FaultKind::CrashLoop { server, up, down, cap } => Box::new(CrashLoop::new(server, up, down, cap)),
+        FaultKind::RollingRestart { server, down, how } => Box::new(RollingRestart::new(server, down, how)),
+        FaultKind::Deploy { server, batch, down, how, factor, errors } => {
+            Box::new(Deploy::new(server, batch, down, how, factor, errors, key))
+        }
+        FaultKind::Autoscale { server, to, grace } => Box::new(Autoscale::new(server, to, grace)),
+        FaultKind::Pause { server } => Box::new(Pause::new(server)),
+        kind @ (FaultKind::Partition { .. }
         | FaultKind::BlackHole { .. }
         | FaultKind::SlowLink { .. }
+        | FaultKind::Jitter { .. }
+        | FaultKind::Reorder { .. }
+        | FaultKind::Duplicate { .. }
+        | FaultKind::Flap { .. }
+        | FaultKind::NatExpiry { .. }
         | FaultKind::Loss { .. }
-        | FaultKind::Bandwidth { .. } => Box::new(LinkFault::new(plan.kind.clone())),
-        FaultKind::Refuse { server } => Box::new(RefuseFault::new(server.clone())),
-        FaultKind::Reset { .. } | FaultKind::HalfOpen { .. } => Box::new(ConnectionFault::new(plan.kind.clone())),
-        FaultKind::SlowServer { server, slowdown } => Box::new(SlowServer::new(server.clone(), slowdown.clone())),
-        FaultKind::CapacityDrop { server, workers } => Box::new(CapacityDrop::new(server.clone(), *workers)),
-        FaultKind::Grpc(grpc) => Box::new(GrpcFault::new(grpc.clone(), plan.selector.clone(), key)),
+        | FaultKind::Bandwidth { .. }) => Box::new(LinkFault::new(kind, ramp)),
+        FaultKind::Refuse { server } => Box::new(PortFault::refused(server)),
+        FaultKind::BacklogFull { server } => Box::new(PortFault::full(server)),
+        FaultKind::Reset { a, b } => Box::new(Lost::reset(a, b)),
+        FaultKind::HalfOpen { clients, server } => Box::new(Lost::forgotten(server, clients)),
+        FaultKind::IdleKill { server, idle } => Box::new(IdleKill::new(server, idle)),
+        FaultKind::Goaway { server } => Box::new(Goaway::new(server)),
+        FaultKind::SlowServer { server, slowdown } => {
+            Box::new(TroubleFault::new(server, move |_| Trouble::Slow(slowdown.clone(), Ramp::rising(now(), ramp))))
+        }
+        FaultKind::ColdCache { server, factor } => Box::new(TroubleFault::new(server, move |window| {
+            let slowdown = crate::scenario::Slowdown { factor, add: crate::random::Distribution::default() };
+            Trouble::Slow(slowdown, Ramp::falling(now(), window.lasts))
+        })),
+        FaultKind::CapacityDrop { server, workers } => {
+            Box::new(TroubleFault::new(server, move |_| Trouble::Workers(workers)).by_replica())
+        }
+        FaultKind::SlowAccept { server, delay } => {
+            Box::new(TroubleFault::new(server, move |_| Trouble::AcceptDelay(delay)))
+        }
+        FaultKind::MaxStreams { server, streams } => {
+            Box::new(TroubleFault::new(server, move |_| Trouble::Streams(streams)))
+        }
+        FaultKind::Withhold { server, frames } => {
+            Box::new(TroubleFault::new(server, move |_| Trouble::Withhold(frames)).on_frames())
+        }
+        FaultKind::SlowDisk { server, slowdown } => {
+            Box::new(TroubleFault::new(server, move |_| Trouble::SlowDisk(slowdown.clone(), Ramp::rising(now(), ramp))))
+        }
+        FaultKind::FullDisk { server, status } => {
+            Box::new(TroubleFault::new(server, move |_| Trouble::FullDisk(status)))
+        }
+        FaultKind::LyingDisk { server } => Box::new(TroubleFault::new(server, |_| Trouble::LyingDisk)),
+        FaultKind::HealthLie { server, serving } => {
+            Box::new(TroubleFault::new(server, move |_| Trouble::Health(serving)))
+        }
+        FaultKind::ClockSkew { hosts, ahead_ns } => Box::new(ClockSkew::new(hosts, ahead_ns)),
+        FaultKind::Grpc(grpc) => Box::new(GrpcFault::new(grpc, plan.selector.clone(), ramp, key)),
     }
 }

@@ -1,52 +1,47 @@
-//! Calls that fail inside gRPC: before the handler, after it committed, or with the answer lost on the way.
+//! Calls that fare badly inside gRPC: before the handler, after it committed, or with the answer spoilt on the way.
 //!
 //! It matches every request that its selector admits, and fires on those that its rate draws. Each request is drawn by
 //! its own identity and by this fault's key, so that two faults are independent, and a retry draws anew.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use tonic::Status;
 
 use super::{Fault, Stage, Window};
+use crate::clock::{self, Ramp};
 use crate::net::Counts;
 use crate::random::Key;
-use crate::scenario::{Grpc, GrpcWhen, Selector};
-use crate::telemetry::{Caller, End, Interference, Interruption, Knob, Moment};
+use crate::scenario::{Grpc, GrpcHarm, GrpcWhen, Pushback, Selector, StreamReset};
+use crate::telemetry::{Caller, End, Interference, Interruption, Knob, Moment, Tally};
 
-/// Calls that fail inside gRPC.
+/// Calls that fare badly inside gRPC.
 pub(super) struct GrpcFault {
     grpc: Grpc,
     selector: Selector,
+    ramp: Duration,
     key: Key,
-    clients: Vec<(u32, u32)>,
     knobs: Vec<Knob>,
-    tally: Arc<Tally>,
-}
-
-/// What the fault has done over all its windows.
-#[derive(Debug, Default)]
-struct Tally {
-    matched: AtomicU64,
-    fired: AtomicU64,
+    tally: Tally,
 }
 
 impl GrpcFault {
-    pub(super) fn new(grpc: Grpc, selector: Selector, key: Key) -> Self {
-        Self { grpc, selector, key, clients: Vec::new(), knobs: Vec::new(), tally: Arc::default() }
+    pub(super) fn new(grpc: Grpc, selector: Selector, ramp: Duration, key: Key) -> Self {
+        Self { grpc, selector, ramp, key, knobs: Vec::new(), tally: Tally::default() }
     }
 }
 
 impl Fault for GrpcFault {
     fn start(&mut self, stage: &Stage, window: Window) {
-        self.clients = self.selector.clients.iter().map(|members| stage.client_numbers(members)).collect();
-        let active: Arc<dyn Interference> = Arc::new(Active {
-            grpc: self.grpc.clone(),
-            first: self.selector.first,
-            every: self.selector.every.get(),
-            clients: self.clients.clone(),
+        let of = Of {
+            clients: self.selector.clients.iter().map(|members| stage.client_numbers(members)).collect(),
             key: self.key.with(window.number),
-            seen: AtomicU64::new(0),
-            tally: Arc::clone(&self.tally),
-        });
+            ramp: Ramp::rising(clock::now(), self.ramp),
+            tally: self.tally.clone(),
+        };
+        let active: Arc<dyn Interference> = Arc::new(Active::new(self.grpc.clone(), &self.selector, of));
         for server in stage.servers(&self.grpc.server) {
             self.knobs.push(server.replica().interfere(Arc::clone(&active)));
         }
@@ -59,25 +54,40 @@ impl Fault for GrpcFault {
     }
 
     fn counts(&self, _: &Stage) -> Counts {
-        Counts { matched: self.tally.matched.load(Ordering::Relaxed), fired: self.tally.fired.load(Ordering::Relaxed) }
+        self.tally.counts()
     }
 }
 
+/// What a window of a fault has of its own.
+pub(super) struct Of {
+    /// Names its draws.
+    pub(super) key: Key,
+    /// Only calls of these clients, from and to; of all if there are none.
+    pub(super) clients: Vec<(u32, u32)>,
+    /// How its rate grows.
+    pub(super) ramp: Ramp,
+    /// Who counts.
+    pub(super) tally: Tally,
+}
+
 /// The fault during one of its windows.
-struct Active {
+pub(super) struct Active {
     grpc: Grpc,
     first: u64,
     every: u64,
-    clients: Vec<(u32, u32)>,
-    key: Key,
+    of: Of,
     seen: AtomicU64,
-    tally: Arc<Tally>,
 }
 
 impl Active {
+    pub(super) fn new(grpc: Grpc, selector: &Selector, of: Of) -> Self {
+        Self { grpc, first: selector.first, every: selector.every.get(), of, seen: AtomicU64::new(0) }
+    }
+
     fn selects(&self, caller: &Caller, method: &str) -> bool {
         let client = caller.call.client();
-        let named = self.clients.is_empty() || self.clients.iter().any(|(from, to)| (*from..*to).contains(&client));
+        let clients = &self.of.clients;
+        let named = clients.is_empty() || clients.iter().any(|(from, to)| (*from..*to).contains(&client));
         if !named || !(self.grpc.method.is_empty() || self.grpc.method == method) {
             return false;
         }
@@ -85,12 +95,26 @@ impl Active {
         number.is_multiple_of(self.every) && number / self.every < self.first
     }
 
-    fn status(&self) -> tonic::Status {
-        let mut status = tonic::Status::new(self.grpc.status, self.grpc.message.clone());
-        if let Some(pushback) = self.grpc.pushback {
-            status.metadata_mut().insert("grpc-retry-pushback-ms", pushback.millis().into());
-        }
-        status
+    fn hits(&self, key: Key) -> bool {
+        let rate = self.grpc.rate.value() * self.of.ramp.at(clock::now());
+        key.named("rate").draw().value() < rate
+    }
+
+    fn end(&self) -> Option<End> {
+        Some(match &self.grpc.harm {
+            GrpcHarm::None => return None,
+            GrpcHarm::Status { code, message, pushback } => {
+                let mut status = Status::new(*code, message.clone());
+                if let Some(millis) = pushback.map(Pushback::millis) {
+                    status.metadata_mut().insert("grpc-retry-pushback-ms", millis.into());
+                }
+                End::Status(status)
+            }
+            GrpcHarm::Reset(code) => End::Reset(reason(*code)),
+            GrpcHarm::Http(status) => End::Http(StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY)),
+            GrpcHarm::Answer(how) => End::Spoil(*how),
+            GrpcHarm::Metadata { headers, trailers } => End::Metadata(map(headers), map(trailers)),
+        })
     }
 }
 
@@ -99,20 +123,37 @@ impl Interference for Active {
         if !self.selects(caller, method) {
             return None;
         }
-        self.tally.matched.fetch_add(1, Ordering::Relaxed);
-        let key = self.key.with(caller.call.bits()).with(u64::from(caller.attempt));
-        if !self.grpc.rate.hits(key.named("rate").draw()) {
+        self.of.tally.matched();
+        let key = self.of.key.with(caller.call.bits()).with(u64::from(caller.attempt));
+        if !self.hits(key) {
             return None;
         }
-        self.tally.fired.fetch_add(1, Ordering::Relaxed);
-        let (moment, end) = match self.grpc.when {
-            // A fault that only delays lets the call go on.
-            GrpcWhen::BeforeHandler if self.grpc.status == tonic::Code::Ok => (Moment::BeforeHandler, None),
-            GrpcWhen::BeforeHandler => (Moment::BeforeHandler, Some(End::Status(self.status()))),
-            GrpcWhen::AfterHandler if self.grpc.status == tonic::Code::Ok => (Moment::AfterHandler, None),
-            GrpcWhen::AfterHandler => (Moment::AfterHandler, Some(End::Status(self.status()))),
-            GrpcWhen::ResponseLost => (Moment::AfterHandler, Some(End::Reset)),
+        self.of.tally.fired();
+        let moment = match self.grpc.when {
+            GrpcWhen::BeforeHandler => Moment::BeforeHandler,
+            GrpcWhen::AfterHandler => Moment::AfterHandler,
         };
-        Some(Interruption { moment, pause: self.grpc.delay.sample(key.named("delay").draw()), end })
+        Some(Interruption { moment, pause: self.grpc.delay.sample(key.named("delay").draw()), end: self.end() })
     }
+}
+
+fn reason(code: StreamReset) -> h2::Reason {
+    match code {
+        StreamReset::NoError => h2::Reason::NO_ERROR,
+        StreamReset::ProtocolError => h2::Reason::PROTOCOL_ERROR,
+        StreamReset::InternalError => h2::Reason::INTERNAL_ERROR,
+        StreamReset::FlowControlError => h2::Reason::FLOW_CONTROL_ERROR,
+        StreamReset::RefusedStream => h2::Reason::REFUSED_STREAM,
+        StreamReset::Cancel => h2::Reason::CANCEL,
+        StreamReset::EnhanceYourCalm => h2::Reason::ENHANCE_YOUR_CALM,
+        StreamReset::InadequateSecurity => h2::Reason::INADEQUATE_SECURITY,
+    }
+}
+
+/// A scenario's names and values have been checked: none is lost here.
+fn map(pairs: &[(String, String)]) -> HeaderMap {
+    let parse = |(name, value): &(String, String)| {
+        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value).ok()?))
+    };
+    pairs.iter().filter_map(parse).collect()
 }

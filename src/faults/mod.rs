@@ -7,13 +7,18 @@
 //! One file a fault. The only place that knows them all is [`build`].
 
 mod build;
+mod clock;
+mod connection;
 mod crash;
+mod crash_loop;
+mod deploy;
+mod fleet;
 mod grpc;
 mod network;
 mod pause;
-mod server;
 mod stage;
 mod timeline;
+mod trouble;
 
 pub(crate) use self::network::{byte_rate, loss_model};
 pub use self::stage::{ServerHost, Stage};
@@ -23,6 +28,9 @@ use crate::net::Counts;
 
 /// A fault, ready to happen: perhaps several times, one window after another.
 trait Fault: Send {
+    /// The run begins: whatever must be known before the first connection is made.
+    fn prepare(&mut self, _: &Stage) {}
+
     /// A window begins.
     fn start(&mut self, stage: &Stage, window: Window);
 

@@ -1,42 +1,71 @@
-//! Faults of the network: on links, on connections, on listening ports.
+//! Faults of the network: on links, on everything that passes them.
 //!
 //! A fault on links is an impairment laid over them and taken off again; overlapping ones add up. What it fired on are the
-//! packets (or connection attempts) that it really lost, delayed or refused.
+//! packets that it really lost, delayed, doubled or held back.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::{Fault, Stage, Window};
-use crate::net::{ByteRate, Counts, Impairment, ImpairmentId, LossModel, Pairs};
+use crate::clock;
+use crate::net::{ByteRate, Counts, Impairment, ImpairmentId, LossModel, Network, Pairs, Reorder};
+use crate::random::Distribution;
 use crate::scenario::{Bandwidth, Direction, FaultKind, Loss, Members, units};
-use crate::telemetry::PORT;
 
 /// Packets between two sides are dropped, delayed, lost or throttled for a window.
 pub(super) struct LinkFault {
     kind: FaultKind,
-    laid: Vec<ImpairmentId>,
+    ramp: Duration,
+    laid: Arc<Mutex<Laid>>,
+}
+
+/// The impairments laid so far.
+#[derive(Default)]
+struct Laid {
+    all: Vec<ImpairmentId>,
     active: Option<ImpairmentId>,
+    /// Whether a window is open.
+    open: bool,
 }
 
 impl LinkFault {
-    pub(super) fn new(kind: FaultKind) -> Self {
-        Self { kind, laid: Vec::new(), active: None }
+    pub(super) fn new(kind: FaultKind, ramp: Duration) -> Self {
+        Self { kind, ramp, laid: Arc::default() }
     }
 
     fn impairment(&self) -> Impairment {
-        match &self.kind {
+        let mut what = match &self.kind {
             FaultKind::SlowLink { add, .. } => Impairment::slow(add.clone()),
+            // A range that begins at nothing is always one.
+            FaultKind::Jitter { up_to, .. } => {
+                Impairment::slow(Distribution::uniform(Duration::ZERO, *up_to).unwrap_or_default())
+            }
             FaultKind::Loss { loss, .. } => Impairment::lossy(loss_model(*loss)),
+            FaultKind::Reorder { rate, hold, .. } => {
+                Impairment { reorder: Some(Reorder { rate: *rate, hold: hold.clone() }), ..Impairment::default() }
+            }
+            FaultKind::Duplicate { rate, .. } => Impairment { duplicate: *rate, ..Impairment::default() },
+            FaultKind::NatExpiry { idle, .. } => Impairment { nat_idle: Some(*idle), ..Impairment::default() },
             FaultKind::Bandwidth { limit: Bandwidth::Limited(rate), .. } => {
                 Impairment { bandwidth: Some(byte_rate(*rate)), ..Impairment::default() }
             }
             _ => Impairment::drop_all(),
-        }
+        };
+        what.ramp = self.ramp;
+        what
     }
 
     fn pairs(&self, stage: &Stage) -> Pairs {
         match &self.kind {
             FaultKind::Partition { a, b, direction }
             | FaultKind::SlowLink { a, b, direction, .. }
+            | FaultKind::Jitter { a, b, direction, .. }
+            | FaultKind::Reorder { a, b, direction, .. }
+            | FaultKind::Duplicate { a, b, direction, .. }
+            | FaultKind::Flap { a, b, direction, .. }
             | FaultKind::Loss { a, b, direction, .. }
             | FaultKind::Bandwidth { a, b, direction, .. } => pairs(stage, a, b, *direction),
+            FaultKind::NatExpiry { a, b, .. } => pairs(stage, a, b, Direction::Both),
             FaultKind::BlackHole { hosts } => Pairs::touching(&stage.hosts(hosts)),
             _ => Pairs::from_to(&[], &[]),
         }
@@ -45,87 +74,68 @@ impl LinkFault {
 
 impl Fault for LinkFault {
     fn start(&mut self, stage: &Stage, _: Window) {
-        let id = stage.net().impair(self.pairs(stage), self.impairment());
-        self.laid.push(id);
+        let (pairs, what) = (self.pairs(stage), self.impairment());
+        lock(&self.laid).lay(stage.net(), pairs.clone(), what.clone());
+        lock(&self.laid).open = true;
+        if let FaultKind::Flap { down, up, .. } = self.kind {
+            let (net, laid) = (stage.net().clone(), Arc::clone(&self.laid));
+            tokio::spawn(flap(net, laid, (pairs, what), down, up));
+        }
+    }
+
+    fn stop(&mut self, stage: &Stage) {
+        let mut laid = lock(&self.laid);
+        laid.open = false;
+        laid.lift(stage.net());
+    }
+
+    fn counts(&self, stage: &Stage) -> Counts {
+        sum(lock(&self.laid).all.iter().map(|id| stage.net().counts(*id)))
+    }
+}
+
+impl Laid {
+    fn lay(&mut self, net: &Network, pairs: Pairs, what: Impairment) {
+        let id = net.impair(pairs, what);
+        self.all.push(id);
         self.active = Some(id);
     }
 
-    fn stop(&mut self, stage: &Stage) {
+    fn lift(&mut self, net: &Network) {
         if let Some(id) = self.active.take() {
-            stage.net().repair(id);
+            net.repair(id);
         }
     }
-
-    fn counts(&self, stage: &Stage) -> Counts {
-        sum(self.laid.iter().map(|id| stage.net().counts(*id)))
-    }
 }
 
-/// Ports refuse new connections for a window, as if nobody listened.
-pub(super) struct RefuseFault {
-    server: Members,
-    laid: Vec<ImpairmentId>,
-    active: Vec<ImpairmentId>,
-}
-
-impl RefuseFault {
-    pub(super) fn new(server: Members) -> Self {
-        Self { server, laid: Vec::new(), active: Vec::new() }
-    }
-}
-
-impl Fault for RefuseFault {
-    fn start(&mut self, stage: &Stage, _: Window) {
-        self.active = stage.hosts(&self.server).into_iter().map(|host| stage.net().refuse(host, Some(PORT))).collect();
-        self.laid.extend(&self.active);
-    }
-
-    fn stop(&mut self, stage: &Stage) {
-        for id in self.active.drain(..) {
-            stage.net().repair(id);
-        }
-    }
-
-    fn counts(&self, stage: &Stage) -> Counts {
-        sum(self.laid.iter().map(|id| stage.net().counts(*id)))
-    }
-}
-
-/// Connections that are cut at one moment: by a middlebox on both sides, or forgotten by one of them.
-pub(super) struct ConnectionFault {
-    kind: FaultKind,
-    counts: Counts,
-}
-
-impl ConnectionFault {
-    pub(super) fn new(kind: FaultKind) -> Self {
-        Self { kind, counts: Counts::default() }
-    }
-}
-
-impl Fault for ConnectionFault {
-    fn start(&mut self, stage: &Stage, _: Window) {
-        let net = stage.net();
-        let hit = match &self.kind {
-            FaultKind::Reset { a, b } => net.reset_connections(pairs(stage, a, b, Direction::Both)),
-            FaultKind::HalfOpen { clients, server } => {
-                let forgets = |host| net.forget(host, pairs(stage, server, clients, Direction::Forward));
-                stage.hosts(server).into_iter().map(forgets).sum()
+/// Up for a while, down for a while, as long as the window is open. It is down when this begins.
+async fn flap(net: Network, laid: Arc<Mutex<Laid>>, link: (Pairs, Impairment), down: Duration, up: Duration) {
+    // A window that follows has a task of its own; this one's is known by what it laid first.
+    let mut mine = lock(&laid).active;
+    loop {
+        clock::sleep(down).await;
+        {
+            let mut laid = lock(&laid);
+            if laid.active != mine || !laid.open {
+                return;
             }
-            _ => 0,
-        };
-        self.counts.matched += hit;
-        self.counts.fired += hit;
-    }
-
-    fn stop(&mut self, _: &Stage) {}
-
-    fn counts(&self, _: &Stage) -> Counts {
-        self.counts
+            laid.lift(&net);
+        }
+        clock::sleep(up).await;
+        let mut laid = lock(&laid);
+        if laid.active.is_some() || !laid.open {
+            return;
+        }
+        laid.lay(&net, link.0.clone(), link.1.clone());
+        mine = laid.active;
     }
 }
 
-fn pairs(stage: &Stage, a: &Members, b: &Members, direction: Direction) -> Pairs {
+fn lock(laid: &Mutex<Laid>) -> MutexGuard<'_, Laid> {
+    laid.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(super) fn pairs(stage: &Stage, a: &Members, b: &Members, direction: Direction) -> Pairs {
     let (a, b) = (stage.hosts(a), stage.hosts(b));
     match direction {
         Direction::Both => Pairs::between(&a, &b),
@@ -147,7 +157,7 @@ pub(crate) fn byte_rate(rate: units::ByteRate) -> ByteRate {
     ByteRate::per_second(rate.value()).expect("a rate is above zero and finite")
 }
 
-fn sum(counts: impl Iterator<Item = Counts>) -> Counts {
+pub(super) fn sum(counts: impl Iterator<Item = Counts>) -> Counts {
     counts.fold(Counts::default(), |sum, counts| Counts {
         matched: sum.matched + counts.matched,
         fired: sum.fired + counts.fired,

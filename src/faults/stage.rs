@@ -6,7 +6,7 @@ use crate::net::{HostId, Network};
 use crate::random::Key;
 use crate::record::{HostChange, Kind, Recorder};
 use crate::scenario::{CrashHow, Group, Lose, Members};
-use crate::telemetry::{Replica, Running, serve};
+use crate::telemetry::{Replica, Running, WallClock, serve};
 
 /// Everything a fault can reach. Clones are the same stage.
 #[derive(Clone, Debug)]
@@ -18,9 +18,16 @@ pub struct Stage {
 struct Inner {
     net: Network,
     servers: Vec<Vec<ServerHost>>,
-    clients: Vec<Vec<HostId>>,
+    clients: Vec<Vec<ClientHost>>,
     recorder: Recorder,
     key: Key,
+}
+
+/// A client's host, and what time it believes it is.
+#[derive(Debug)]
+struct ClientHost {
+    host: HostId,
+    clock: Arc<WallClock>,
 }
 
 /// A replica on its host, with the process that runs it.
@@ -65,6 +72,8 @@ impl Stage {
         recorder: Recorder,
         key: Key,
     ) -> Self {
+        let client = |host| ClientHost { host, clock: Arc::default() };
+        let clients = clients.into_iter().map(|group| group.into_iter().map(client).collect()).collect();
         Self { inner: Arc::new(Inner { net, servers, clients, recorder, key }) }
     }
 
@@ -95,8 +104,25 @@ impl Stage {
         let range = members.range.start as usize..members.range.end as usize;
         match members.group {
             Group::Servers(group) => self.inner.servers[group][range].iter().map(ServerHost::host).collect(),
-            Group::Clients(group) => self.inner.clients[group][range].to_vec(),
+            Group::Clients(group) => self.inner.clients[group][range].iter().map(|client| client.host).collect(),
         }
+    }
+
+    /// The clock of a client, by its group and number inside the group.
+    #[must_use]
+    pub fn client_clock(&self, group: usize, number: u32) -> Arc<WallClock> {
+        Arc::clone(&self.inner.clients[group][number as usize].clock)
+    }
+
+    /// The clocks of some members of a group.
+    pub(super) fn clocks(&self, members: &Members) -> impl Iterator<Item = &WallClock> {
+        let range = members.range.start as usize..members.range.end as usize;
+        let clients: &[ClientHost] = match members.group {
+            Group::Servers(_) => &[],
+            Group::Clients(group) => &self.inner.clients[group][range],
+        };
+        let servers = self.servers(members).iter().map(|server| server.replica().wall());
+        servers.chain(clients.iter().map(|client| &*client.clock))
     }
 
     /// The servers among some members; none if they are clients.

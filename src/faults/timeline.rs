@@ -25,7 +25,9 @@ impl Timeline {
             .enumerate()
             .map(|(number, plan)| {
                 let key = stage.key().with(number as u64);
-                let fault: Shared = Arc::new(Mutex::new(build::build(plan, key)));
+                let mut fault = build::build(plan, key);
+                fault.prepare(stage);
+                let fault: Shared = Arc::new(Mutex::new(fault));
                 tokio::spawn(play(stage.clone(), plan.clone(), number as u32, key, Arc::clone(&fault)));
                 fault
             })

@@ -190,6 +190,11 @@ impl Connection {
         socket.map_or((None, 0), |socket| (socket.smoothed_rtt(), socket.cwnd()))
     }
 
+    /// When the last packet was sent, either way.
+    pub(super) fn last_packet(&self) -> Instant {
+        self.lock().last_packet
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("a connection is never locked across a panic")
     }
@@ -302,9 +307,7 @@ impl Connection {
     fn transmit(self: &Arc<Self>, state: &mut State, side: Side, segment: &Segment, now: Instant, after: &mut After) {
         let from = side.index();
         let path = &self.paths[from];
-        if let Some(idle) = path.nat_idle() {
-            state.forgotten |= now - state.last_packet > idle;
-        }
+        state.forgotten = state.forgotten || path.forgets_after(now - state.last_packet);
         state.last_packet = now;
         let transit = if state.forgotten {
             super::path::Transit::default()

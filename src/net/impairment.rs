@@ -6,9 +6,11 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::{ByteRate, HostId, LossModel, QueueLimit, Reorder};
-use crate::random::{Distribution, Probability};
+use crate::clock::{Instant, Ramp};
+use crate::random::{Distribution, Key, Probability};
 
 /// What a fault does to the packets it meets. The default does nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,6 +29,10 @@ pub struct Impairment {
     pub duplicate: Probability,
     /// Packets that are overtaken.
     pub reorder: Option<Reorder>,
+    /// A connection whose silence was longer than this is forgotten: nothing of it passes any more.
+    pub nat_idle: Option<Duration>,
+    /// Over how long all of this grows from nothing, except `drop_all` and `nat_idle`, which have no strength.
+    pub ramp: Duration,
 }
 
 impl Impairment {
@@ -158,4 +164,17 @@ pub(super) struct Overlay {
     pub(super) id: ImpairmentId,
     pub(super) what: Impairment,
     pub(super) counter: Arc<Counter>,
+    pub(super) ramp: Ramp,
+}
+
+impl Overlay {
+    /// Whether what a model said of a packet holds at the strength that the fault has by now.
+    pub(super) fn holds(&self, now: Instant, packet: Key) -> bool {
+        self.ramp.is_flat() || packet.named("ramp").draw().value() < self.ramp.at(now)
+    }
+
+    /// The bandwidth at the strength that the fault has by now; none while it has none.
+    pub(super) fn bandwidth(&self, now: Instant) -> Option<ByteRate> {
+        ByteRate::per_second(self.what.bandwidth?.value() / self.ramp.at(now)).ok()
+    }
 }

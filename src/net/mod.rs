@@ -40,6 +40,6 @@ pub use self::listener::Listener;
 pub use self::loss::LossModel;
 pub use self::network::Network;
 pub use self::observer::{ConnectionEvent, Observer, Packet};
-pub use self::stream::Stream;
+pub use self::stream::{Probe, Stream};
 pub use self::tcp::TcpSettings;
 pub use self::timeline::{Exchange, Line, timeline};

@@ -19,7 +19,7 @@ use super::task;
 use super::tcp::Ticks;
 use super::watchers::Watchers;
 use super::{Address, ConnectionId, Counts, HostId, Impairment, ImpairmentId, LinkConfig, Pairs};
-use crate::clock;
+use crate::clock::{self, Ramp};
 use crate::random::Key;
 
 /// A simulated network. Cloning gives another handle to the same one. Works inside a [`clock::Simulation`] only.
@@ -249,7 +249,8 @@ impl Network {
         let pairs = pairs.into();
         let mut state = self.lock();
         let (id, counter) = state.new_fault();
-        let overlay = Arc::new(Overlay { id, what, counter });
+        let ramp = Ramp::rising(clock::now(), what.ramp);
+        let overlay = Arc::new(Overlay { id, what, counter, ramp });
         for ((from, to), lazy) in &state.paths {
             if pairs.contains(*from, *to) {
                 lazy.path.add(Arc::clone(&overlay));

@@ -123,8 +123,17 @@ impl Path {
         self.plain.load(Ordering::Relaxed)
     }
 
-    pub(super) fn nat_idle(&self) -> Option<Duration> {
-        self.lock().link.nat_idle
+    /// Whether a middlebox has forgotten a connection after this silence.
+    pub(super) fn forgets_after(&self, silence: Duration) -> bool {
+        let state = self.lock();
+        let mut forgets = state.link.nat_idle.is_some_and(|idle| silence > idle);
+        for overlay in state.overlays.iter().filter(|overlay| overlay.what.nat_idle.is_some_and(|idle| silence > idle))
+        {
+            overlay.counter.matched();
+            overlay.counter.fired();
+            forgets = true;
+        }
+        forgets
     }
 
     /// Sends a packet of `size` bytes, headers included.
@@ -132,12 +141,12 @@ impl Path {
         let packet = lane.key.with(lane.packets);
         lane.packets += 1;
         let mut state = self.lock();
-        if !state.survives(lane, packet) {
+        if !state.survives(now, lane, packet) {
             return Transit::default();
         }
         let Some(departure) = state.depart(now, size) else { return Transit::default() };
-        let (delay, held) = state.delay(lane, packet);
-        let doubled = state.is_doubled(packet);
+        let (delay, held) = state.delay(now, lane, packet);
+        let doubled = state.is_doubled(now, packet);
         drop(state);
 
         let mut arrival = departure + delay;
@@ -165,7 +174,7 @@ impl PathState {
 
     /// Whether neither the link nor a fault loses the packet. Every fault is asked, so that its counts do not depend on
     /// the order in which faults were added.
-    fn survives(&self, lane: &mut Lane, packet: Key) -> bool {
+    fn survives(&self, now: Instant, lane: &mut Lane, packet: Key) -> bool {
         let draw = |name: &'static str| move || packet.named(name).draw();
         let mut lost = lane.loss.next(&self.link.loss, draw("state"), draw("loss"));
         for overlay in &self.overlays {
@@ -176,7 +185,7 @@ impl PathState {
                     &overlay.what.loss,
                     || key.named("state").draw(),
                     || key.named("loss").draw(),
-                );
+                ) && overlay.holds(now, key);
             if hit {
                 overlay.counter.fired();
             }
@@ -188,7 +197,7 @@ impl PathState {
     /// When the packet has left the queue, or `None` when the queue is full.
     fn depart(&mut self, now: Instant, size: u64) -> Option<Instant> {
         let own = self.link.bandwidth.map(|rate| (rate, self.link.queue, None));
-        let limits = self.overlays.iter().filter_map(|o| o.what.bandwidth.map(|rate| (rate, o.what.queue, Some(o))));
+        let limits = self.overlays.iter().filter_map(|o| o.bandwidth(now).map(|rate| (rate, o.what.queue, Some(o))));
         let slowest = own.into_iter().chain(limits).min_by(|a, b| a.0.value().total_cmp(&b.0.value()));
         let Some((rate, limit, overlay)) = slowest else { return Some(now) };
         let room = match limit {
@@ -210,19 +219,23 @@ impl PathState {
     }
 
     /// How long the packet travels, and for how long it is held back beyond that.
-    fn delay(&self, lane: &mut Lane, packet: Key) -> (Duration, Option<Duration>) {
+    fn delay(&self, now: Instant, lane: &mut Lane, packet: Key) -> (Duration, Option<Duration>) {
         let mut delay = lane.latency(&self.link, packet);
         let mut held = self.link.reorder.as_ref().and_then(|reorder| held_back(reorder, packet));
         for overlay in &self.overlays {
             let key = packet.with(overlay.id.0 as u64);
             if let Some(add) = &overlay.what.add_latency {
-                let add = add.sample(key.named("latency").draw());
+                let mut add = add.sample(key.named("latency").draw());
+                if !overlay.ramp.is_flat() {
+                    add = add.mul_f64(overlay.ramp.at(now));
+                }
                 delay += add;
                 if !add.is_zero() {
                     overlay.counter.fired();
                 }
             }
-            if let Some(hold) = overlay.what.reorder.as_ref().and_then(|reorder| held_back(reorder, key)) {
+            let held_by = overlay.what.reorder.as_ref().and_then(|reorder| held_back(reorder, key));
+            if let Some(hold) = held_by.filter(|_| overlay.holds(now, key)) {
                 overlay.counter.fired();
                 held = Some(held.unwrap_or_default() + hold);
             }
@@ -230,10 +243,11 @@ impl PathState {
         (delay, held)
     }
 
-    fn is_doubled(&self, packet: Key) -> bool {
+    fn is_doubled(&self, now: Instant, packet: Key) -> bool {
         let mut doubled = self.link.duplicate.hits(packet.named("duplicate").draw());
         for overlay in &self.overlays {
-            if overlay.what.duplicate.hits(packet.with(overlay.id.0 as u64).named("duplicate").draw()) {
+            let key = packet.with(overlay.id.0 as u64);
+            if overlay.what.duplicate.hits(key.named("duplicate").draw()) && overlay.holds(now, key) {
                 overlay.counter.fired();
                 doubled = true;
             }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use tonic::transport::server::Connected;
 
 use super::connection::Connection;
 use super::{ConnectionId, Side, SocketInfo};
+use crate::clock::Instant;
 
 /// A byte stream over the simulated network. Dropping it closes it, as the kernel does: in order (FIN) if everything that
 /// arrived was read, by RST if not.
@@ -43,10 +44,36 @@ impl Stream {
         self.side
     }
 
+    /// Looks at the connection without holding it open.
+    #[must_use]
+    pub fn probe(&self) -> Probe {
+        Probe { connection: Arc::downgrade(&self.connection) }
+    }
+
     /// The kernel's smoothed round trip and congestion window (in segments), as `ss -i` shows them.
     #[must_use]
     pub fn tcp_info(&self) -> (Option<Duration>, u64) {
         self.connection.tcp_info(self.side)
+    }
+}
+
+/// Looks at a connection without holding it open.
+#[derive(Clone)]
+pub struct Probe {
+    connection: Weak<Connection>,
+}
+
+impl Probe {
+    /// When the last packet was sent on the connection, either way; never again, once it is gone.
+    #[must_use]
+    pub fn silent_since(&self) -> Instant {
+        self.connection.upgrade().map_or(Instant::NEVER, |connection| connection.last_packet())
+    }
+}
+
+impl fmt::Debug for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Probe").field(&self.silent_since()).finish()
     }
 }
 

@@ -14,6 +14,7 @@ mod raw;
 mod reference;
 mod schema;
 pub mod units;
+mod vocabulary;
 mod yaml;
 
 pub use self::catalogue::{Embedded, catalogue, catalogue_strategies};
@@ -24,3 +25,4 @@ pub use self::metric::Metric;
 pub use self::plan::*;
 pub use self::reference::reference;
 pub use self::schema::{schema, strategies_schema};
+pub use self::vocabulary::{FAULTS, FaultInfo, Realm, Shape, fault_reference};

@@ -51,7 +51,7 @@ fn section(page: &mut String, title: &str, schema: &Value) {
 }
 
 /// What a value is, with a link to the section that says more.
-fn kind(schema: &Value) -> String {
+pub(super) fn kind(schema: &Value) -> String {
     if let Some(name) = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
         return format!("[{name}](#{})", name.to_lowercase());
     }
@@ -71,12 +71,12 @@ fn kind(schema: &Value) -> String {
     }
 }
 
-fn text<'a>(schema: &'a Value, key: &str) -> &'a str {
+pub(super) fn text<'a>(schema: &'a Value, key: &str) -> &'a str {
     schema[key].as_str().unwrap_or_default()
 }
 
 /// A description that fits a table.
-fn cell(schema: &Value) -> String {
+pub(super) fn cell(schema: &Value) -> String {
     text(schema, "description").replace('\n', " ").replace('|', "\\|")
 }
 

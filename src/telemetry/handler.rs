@@ -46,6 +46,9 @@ impl Handler {
     }
 
     async fn report(&self, alert: AlertRequest, caller: Caller, gone: &Gone) -> Result<AlertResponse, Status> {
+        if let Some(error) = self.replica.clock_error(alert.timestamp) {
+            return Err(error);
+        }
         let worker = self.admit(&caller).await?;
         let work = Work::begin(Arc::clone(&self.replica), caller, worker, self.gate.depth(), gone.clone());
         let answer = self.work(alert, &caller).await;
@@ -82,6 +85,9 @@ impl Handler {
         clock::sleep(self.replica.service_time(caller, others)).await;
         for upcall in self.replica.upcalls() {
             upcall.call(alert.clone(), *caller).await?;
+        }
+        if let Some(error) = self.replica.disk_error() {
+            return Err(error);
         }
         let key = AlertKey { device_id: alert.device_id, alert_type: alert.alert_type, timestamp: alert.timestamp };
         let position = self.replica.append(&key, caller);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Caller;
+use crate::scenario::SpoiltAnswer;
 
 /// Something that may interfere with requests while it is active.
 pub trait Interference: Send + Sync {
@@ -40,8 +41,14 @@ pub enum Moment {
 pub enum End {
     /// With this status, in Trailers-Only headers.
     Status(tonic::Status),
-    /// The stream is reset: the client never learns what happened.
-    Reset,
+    /// The stream is reset with this code.
+    Reset(h2::Reason),
+    /// Something answers that speaks HTTP but not gRPC.
+    Http(http::StatusCode),
+    /// The answer comes, but not as it should be.
+    Spoil(SpoiltAnswer),
+    /// Headers and trailers of the answer are set to these values.
+    Metadata(http::HeaderMap, http::HeaderMap),
 }
 
 /// What all active faults together do to one request.

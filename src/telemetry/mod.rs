@@ -10,13 +10,19 @@
 mod caller;
 mod codel;
 mod drain;
+mod frames;
 mod gate;
 mod handler;
+mod health;
 mod interference;
+mod link;
 mod log;
 mod replica;
 mod server;
 mod service;
+mod spoil;
+mod trouble;
+mod wall;
 mod work;
 
 /// The generated messages, client and server of `proto/telemetry.proto`.
@@ -35,6 +41,9 @@ pub use self::caller::Caller;
 pub use self::gate::{Admitted, Enter, Gate, Refused};
 pub use self::handler::Handler;
 pub use self::interference::{End, Interference, Interruption, Moment};
+pub use self::link::Link;
 pub use self::log::{AlertKey, AlertLog, Appended};
-pub use self::replica::{Knob, Replica, Upcall};
+pub use self::replica::{Replica, Upcall};
 pub use self::server::{PORT, Running, serve};
+pub use self::trouble::{Knob, Tally, Trouble};
+pub use self::wall::WallClock;

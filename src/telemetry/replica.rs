@@ -1,15 +1,21 @@
 //! One replica of a server group: what its host keeps across crashes, and the knobs that faults turn.
 
+mod asked;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
+
+use tokio::sync::Notify;
 
 use super::interference::{Interference, Verdict};
 use super::proto::AlertRequest;
-use super::{AlertKey, AlertLog, Caller, Gate};
+use super::trouble::Troubles;
+use super::{AlertKey, AlertLog, Caller, Gate, Knob, Link, Tally, Trouble, WallClock};
 use crate::clock::{self, Event, Instant, Woken};
 use crate::random::Key;
 use crate::record::{Kind, Recorder};
@@ -34,11 +40,12 @@ pub struct Replica {
     key: Key,
     recorder: Recorder,
     upcalls: Vec<Box<dyn Upcall>>,
+    wall: WallClock,
+    /// Whether some fault of this run withholds frames, so that connections are looked at frame by frame.
+    watches_frames: AtomicBool,
+    health_changed: Notify,
     state: Mutex<State>,
 }
-
-/// Is told of each call that a fault slowed down.
-type OnFired = Arc<dyn Fn() + Send + Sync>;
 
 struct State {
     log: AlertLog,
@@ -47,16 +54,15 @@ struct State {
     incarnation: u64,
     started: Instant,
     flush_pending: bool,
-    interferences: Vec<(u64, Arc<dyn Interference>)>,
-    slowdowns: Vec<(u64, Slowdown, OnFired)>,
-    capacities: Vec<(u64, u32)>,
+    interferences: Vec<(Knob, Arc<dyn Interference>)>,
+    troubles: Troubles,
+    links: Vec<Weak<Link>>,
+    draining: bool,
+    /// Up to where a disk has lied about what is safe.
+    lied_to: usize,
     recent: BTreeMap<u32, (Instant, f64)>,
     next_knob: u64,
 }
-
-/// Names a change that a fault made to a replica, so that it can be undone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Knob(u64);
 
 impl Replica {
     /// The replica numbered `number` over all groups.
@@ -69,12 +75,24 @@ impl Replica {
             started: Instant::ORIGIN,
             flush_pending: false,
             interferences: Vec::new(),
-            slowdowns: Vec::new(),
-            capacities: Vec::new(),
+            troubles: Troubles::default(),
+            links: Vec::new(),
+            draining: false,
+            lied_to: 0,
             recent: BTreeMap::new(),
             next_knob: 0,
         };
-        Self { group, number, key, recorder, upcalls, state: Mutex::new(state) }
+        Self {
+            group,
+            number,
+            key,
+            recorder,
+            upcalls,
+            wall: WallClock::default(),
+            watches_frames: AtomicBool::new(false),
+            health_changed: Notify::new(),
+            state: Mutex::new(state),
+        }
     }
 
     /// What the scenario says about it.
@@ -103,6 +121,8 @@ impl Replica {
         let gate = Gate::new(state.capacity(&self.group), self.group.queue);
         state.gate = Some(gate.clone());
         state.recent.clear();
+        state.links.clear();
+        state.draining = false;
         // A server that was there before the storm is warm.
         state.started = if cold { clock::now() } else { Instant::NEVER };
         gate
@@ -115,6 +135,7 @@ impl Replica {
             state.gate = None;
             state.incarnation += 1;
             state.flush_pending = false;
+            state.lied_to = 0;
             match lose {
                 Lose::Nothing => {
                     state.log.sync();
@@ -145,36 +166,35 @@ impl Replica {
     pub fn interfere(&self, fault: Arc<dyn Interference>) -> Knob {
         let mut state = self.lock();
         let knob = state.knob();
-        state.interferences.push((knob.0, fault));
+        state.interferences.push((knob, fault));
         knob
     }
 
-    /// Makes every call take longer; `fired` is told of each.
-    pub fn slow_down(&self, slowdown: Slowdown, fired: OnFired) -> Knob {
+    /// Gives it a trouble, until that is [undone](Self::undo); `tally` counts what it changes.
+    pub fn trouble(&self, trouble: Trouble, tally: &Tally) -> Knob {
         let mut state = self.lock();
         let knob = state.knob();
-        state.slowdowns.push((knob.0, slowdown, fired));
-        knob
-    }
-
-    /// Leaves it `workers` workers.
-    pub fn limit_workers(&self, workers: u32) -> Knob {
-        let mut state = self.lock();
-        let knob = state.knob();
-        state.capacities.push((knob.0, workers));
+        state.troubles.add(knob, trouble, tally.clone());
         drop(state);
         self.resize();
+        self.health_changed.notify_waiters();
         knob
     }
 
     /// Takes back what a fault changed.
     pub fn undo(&self, knob: Knob) {
         let mut state = self.lock();
-        state.interferences.retain(|(id, _)| *id != knob.0);
-        state.slowdowns.retain(|(id, ..)| *id != knob.0);
-        state.capacities.retain(|(id, _)| *id != knob.0);
+        state.interferences.retain(|(known, _)| *known != knob);
+        state.troubles.remove(knob);
         drop(state);
         self.resize();
+        self.health_changed.notify_waiters();
+    }
+
+    /// What time its host believes it is.
+    #[must_use]
+    pub fn wall(&self) -> &WallClock {
+        &self.wall
     }
 
     fn resize(&self) {
@@ -208,17 +228,32 @@ impl Replica {
         time += self.group.concurrency.per_call * others;
         let state = self.lock();
         time = time.mul_f64(self.coldness(state.started));
-        for (number, (_, slowdown, fired)) in state.slowdowns.iter().enumerate() {
-            let extra = slowdown.add.sample(key.named("slowdown").with(number as u64).draw());
-            time = time.mul_f64(slowdown.factor) + extra;
-            fired();
+        let now = clock::now();
+        let slow = move |trouble: &Trouble| match trouble {
+            Trouble::Slow(slowdown, ramp) => Some((slowdown.clone(), ramp.at(now))),
+            _ => None,
+        };
+        for (number, ((slowdown, strength), tally)) in state.troubles.pick(slow).enumerate() {
+            time = slowed(time, &slowdown, strength, key.named("slowdown").with(number as u64));
+            tally.hit(1);
         }
         time
     }
 
     /// How long one write to disk takes.
     pub(super) fn disk_time(&self, caller: &Caller) -> Duration {
-        self.group.disk.sample(self.key.named("disk").with(caller.call.bits()).with(u64::from(caller.attempt)).draw())
+        let key = self.key.named("disk").with(caller.call.bits()).with(u64::from(caller.attempt));
+        let now = clock::now();
+        let slow = move |trouble: &Trouble| match trouble {
+            Trouble::SlowDisk(slowdown, ramp) => Some((slowdown.clone(), ramp.at(now))),
+            _ => None,
+        };
+        let state = self.lock();
+        state.troubles.pick(slow).enumerate().fold(self.group.disk.sample(key.draw()), |time, (number, slow)| {
+            let ((slowdown, strength), tally) = slow;
+            tally.hit(1);
+            slowed(time, &slowdown, strength, key.named("slowdown").with(number as u64))
+        })
     }
 
     fn coldness(&self, started: Instant) -> f64 {
@@ -266,9 +301,9 @@ impl Replica {
         appended.position
     }
 
-    /// Everything up to `position` is on disk.
+    /// Everything up to `position` is on disk, if the disk tells the truth.
     pub(super) fn synced(&self, position: usize) {
-        self.lock().log.sync_first(position + 1);
+        self.lock().sync(position + 1);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -282,13 +317,35 @@ impl State {
         Knob(self.next_knob)
     }
 
+    /// The first `count` entries are on disk, or the disk says so.
+    fn sync(&mut self, count: usize) {
+        let lies = |trouble: &Trouble| matches!(trouble, Trouble::LyingDisk).then_some(());
+        let told = count.saturating_sub(self.lied_to.max(self.log.durable())) as u64;
+        let liars = self.troubles.pick(lies).map(|((), tally)| tally.hit(told)).count();
+        if liars == 0 {
+            self.log.sync_first(count);
+        } else {
+            self.lied_to = self.lied_to.max(count);
+        }
+    }
+
     fn capacity(&self, group: &ServerGroup) -> Capacity {
-        match (self.capacities.iter().map(|(_, workers)| *workers).min(), group.capacity) {
+        let workers = |trouble: &Trouble| match trouble {
+            Trouble::Workers(workers) => Some(*workers),
+            _ => None,
+        };
+        match (self.troubles.pick(workers).map(|(workers, _)| workers).min(), group.capacity) {
             (None, capacity) => capacity,
             (Some(left), Capacity::Unlimited) => Capacity::Workers(left),
             (Some(left), Capacity::Workers(workers)) => Capacity::Workers(left.min(workers)),
         }
     }
+}
+
+/// A time made longer, at a strength in [0, 1].
+fn slowed(time: Duration, slowdown: &Slowdown, strength: f64, key: Key) -> Duration {
+    let extra = slowdown.add.sample(key.draw());
+    time.mul_f64(1.0 + (slowdown.factor - 1.0) * strength) + extra.mul_f64(strength)
 }
 
 /// A write-behind log reaches the disk, if the process that wrote it still runs.
@@ -297,7 +354,8 @@ impl Event for Replica {
         let mut state = self.lock();
         if state.incarnation == incarnation {
             state.flush_pending = false;
-            state.log.sync();
+            let all = state.log.len();
+            state.sync(all);
         }
         Woken::Nobody
     }

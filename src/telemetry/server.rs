@@ -7,6 +7,8 @@ use std::io;
 use std::sync::Arc;
 
 use super::drain::Drain;
+use super::frames::Filtered;
+use super::link::Order;
 use super::service::Service;
 use super::{Handler, Replica};
 use crate::clock::{self, HyperTimer};
@@ -22,12 +24,14 @@ pub const PORT: u16 = 50051;
 #[derive(Debug)]
 pub struct Running {
     drain: Drain,
+    replica: Arc<Replica>,
 }
 
 impl Running {
     /// Says GOAWAY on every connection, accepts no more, and lets the calls that are open finish.
     pub fn drain(&self) {
         self.drain.begin();
+        self.replica.begin_draining();
     }
 }
 
@@ -36,7 +40,7 @@ pub fn serve(net: &Network, host: HostId, replica: &Arc<Replica>, cold: bool) ->
     let drain = Drain::default();
     let process = Process { net: net.clone(), host, replica: Arc::clone(replica), drain: drain.clone() };
     net.spawn_on(host, process.run(cold));
-    Running { drain }
+    Running { drain, replica: Arc::clone(replica) }
 }
 
 struct Process {
@@ -61,6 +65,10 @@ impl Process {
         );
         self.record(HostChange::Up);
         while let Some(stream) = self.next_connection(&mut listener).await {
+            let delay = self.replica.accept_delay();
+            if !delay.is_zero() {
+                clock::sleep(delay).await;
+            }
             self.net.spawn_on(self.host, self.connection(stream, service.clone()));
         }
     }
@@ -76,13 +84,14 @@ impl Process {
 
     fn connection(&self, stream: Stream, service: Service) -> impl Future<Output = ()> + Send + use<> {
         let executor = OnHost { net: self.net.clone(), host: self.host };
-        let drain = self.drain.clone();
+        let link = self.replica.accepted(stream.probe());
+        let stream = Filtered::new(stream, self.replica.watches_frames().then(|| Arc::clone(&self.replica)));
         // Without hyper's wall-clock `date` header, whose compressed length would vary from run to run.
         let connection = http2::Builder::new(executor)
             .timer(HyperTimer::new())
             .auto_date_header(false)
             .max_local_error_reset_streams(None)
-            .max_concurrent_streams(self.replica.group().max_streams)
+            .max_concurrent_streams(self.replica.max_streams())
             .serve_connection(TokioIo::new(stream), service);
         async move {
             let mut connection = std::pin::pin!(connection);
@@ -90,9 +99,13 @@ impl Process {
                 biased;
                 // Connections end as their peers please; every call that is hurt by it says so itself.
                 _ = connection.as_mut() => return,
-                () = drain.begun() => connection.as_mut().graceful_shutdown(),
+                () = link.told(Order::Leave) => connection.as_mut().graceful_shutdown(),
             }
-            let _ = connection.await;
+            tokio::select! {
+                biased;
+                () = link.told(Order::Close) => {}
+                _ = connection => {}
+            }
         }
     }
 

@@ -10,18 +10,14 @@ use hyper::body::Incoming;
 use tonic::body::Body;
 use tower_service::Service as _;
 
-use super::interference::{End, Stop, Verdict};
+use super::interference::{Stop, Verdict};
 use super::proto::telemetry_service_server::TelemetryServiceServer;
-use super::{Caller, Handler, Replica};
+use super::spoil::{self, StreamReset};
+use super::{Caller, Handler, Replica, health};
 use crate::clock;
 
 type Response = http::Response<Body>;
 type Boxed<E> = Pin<Box<dyn Future<Output = Result<Response, E>> + Send>>;
-
-/// The stream is reset instead of answered.
-#[derive(Debug, thiserror::Error)]
-#[error("a fault lost the response")]
-pub(super) struct ResponseLost;
 
 /// What hyper calls for every request of a connection.
 #[derive(Clone, Debug)]
@@ -38,10 +34,14 @@ impl Service {
 
 impl hyper::service::Service<http::Request<Incoming>> for Service {
     type Response = Response;
-    type Error = ResponseLost;
+    type Error = StreamReset;
     type Future = Reply;
 
     fn call(&self, request: http::Request<Incoming>) -> Reply {
+        if request.uri().path().starts_with(health::PATH) {
+            let answer = health::answer(&self.replica, request.uri().path());
+            return Reply::Faulty { future: Box::pin(std::future::ready(Ok(answer))) };
+        }
         let caller = Caller::of(request.headers());
         let method = request.uri().path().rsplit('/').next().unwrap_or_default();
         let verdict = self.replica.verdict(&caller, method);
@@ -57,35 +57,33 @@ async fn interfere(
     mut inner: TelemetryServiceServer<Handler>,
     request: http::Request<Incoming>,
     verdict: Verdict,
-) -> Result<Response, ResponseLost> {
-    if let Some(answer) = stop(verdict.before).await {
-        return answer;
+) -> Result<Response, StreamReset> {
+    hold_up(&verdict.before).await;
+    if let Some(end) = verdict.before.end {
+        return spoil::instead(end);
     }
     let Ok(answer) = inner.call(request).await;
-    match stop(verdict.after).await {
-        Some(instead) => instead,
+    hold_up(&verdict.after).await;
+    match verdict.after.end {
+        Some(end) => spoil::answer(answer, end).await,
         None => Ok(answer),
     }
 }
 
-async fn stop(stop: Stop) -> Option<Result<Response, ResponseLost>> {
+async fn hold_up(stop: &Stop) {
     if !stop.pause.is_zero() {
         clock::sleep(stop.pause).await;
-    }
-    match stop.end? {
-        End::Status(status) => Some(Ok(status.into_http())),
-        End::Reset => Some(Err(ResponseLost)),
     }
 }
 
 /// The answer to come; without faults it costs no allocation beyond tonic's own.
 pub(super) enum Reply {
     Plain { future: Boxed<Infallible> },
-    Faulty { future: Boxed<ResponseLost> },
+    Faulty { future: Boxed<StreamReset> },
 }
 
 impl Future for Reply {
-    type Output = Result<Response, ResponseLost>;
+    type Output = Result<Response, StreamReset>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.get_mut() {

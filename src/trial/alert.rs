@@ -4,16 +4,13 @@ use std::time::Duration;
 
 use crate::clock::Instant;
 use crate::record::CallId;
+use crate::telemetry::WallClock;
 use crate::telemetry::proto::AlertRequest;
-
-/// The virtual world's birthday, 2026-01-01T00:00:00Z, in nanoseconds since 1970.
-const EPOCH_NS: i64 = 1_767_225_600_000_000_000;
 
 /// The alert of a call that is due at `scheduled`. Devices tell their alerts apart by the nanosecond: calls of one device
 /// that are due together differ by their numbers.
-pub(super) fn alert(device_id: &str, call: CallId, scheduled: Instant) -> AlertRequest {
-    let elapsed = scheduled + Duration::from_nanos(u64::from(call.number()));
-    let timestamp = EPOCH_NS.saturating_add(i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX));
+pub(super) fn alert(device_id: &str, call: CallId, scheduled: Instant, clock: &WallClock) -> AlertRequest {
+    let timestamp = clock.read(scheduled + Duration::from_nanos(u64::from(call.number())));
     AlertRequest { device_id: device_id.to_owned(), alert_type: "threshold".to_owned(), timestamp }
 }
 
@@ -31,7 +28,8 @@ mod tests {
     #[test]
     fn alerts_due_together_are_still_different() {
         let at = Instant::from_nanos(5);
-        assert_ne!(alert("d", CallId::new(0, 0), at).timestamp, alert("d", CallId::new(0, 1), at).timestamp);
+        let stamp = |number| alert("d", CallId::new(0, number), at, &WallClock::default()).timestamp;
+        assert_ne!(stamp(0), stamp(1));
     }
 
     #[test]

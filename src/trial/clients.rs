@@ -12,6 +12,7 @@ use crate::random::{Distribution, Key};
 use crate::record::{CallId, Code, Kind, Origin, Recorder};
 use crate::resilience::{self, Ambient, Client, Idempotency, InvalidConfig, origin_of};
 use crate::scenario::{Channels, ClientGroup};
+use crate::telemetry::WallClock;
 use crate::telemetry::proto::telemetry_service_client::TelemetryServiceClient;
 
 /// All clients, at work.
@@ -28,7 +29,7 @@ impl Crowd {
             let channels = channels(world, index, group, first)?;
             for number in 0..group.count {
                 let client = channels[number as usize % channels.len()].clone();
-                device(world, group, client, first, number, &open).start();
+                device(world, (index, group), client, first, number, &open).start();
             }
             first += group.count;
         }
@@ -67,7 +68,14 @@ fn channels(world: &World<'_>, index: usize, group: &ClientGroup, first: u32) ->
         .collect()
 }
 
-fn device(world: &World<'_>, group: &ClientGroup, client: Client, first: u32, number: u32, open: &InFlight) -> Device {
+fn device(
+    world: &World<'_>,
+    (index, group): (usize, &ClientGroup),
+    client: Client,
+    first: u32,
+    number: u32,
+    open: &InFlight,
+) -> Device {
     let key = world.key.named("load").named(&group.name).with(u64::from(number));
     let start = Instant::ORIGIN + group.start + group.stagger * number / group.count.max(1);
     Device {
@@ -79,6 +87,7 @@ fn device(world: &World<'_>, group: &ClientGroup, client: Client, first: u32, nu
         caller: Caller {
             stub: TelemetryServiceClient::new(client),
             device_id: alert::device_id(&group.name, number, group.payload_bytes).into(),
+            clock: world.stage.client_clock(index, number),
             client: first + number,
             idempotent: group.idempotent,
             recorder: world.recorder.clone(),
@@ -147,6 +156,7 @@ async fn closed_loop(caller: Caller, lane: Lane, start: Instant, until: Instant,
 struct Caller {
     stub: TelemetryServiceClient<Client>,
     device_id: Arc<str>,
+    clock: Arc<WallClock>,
     client: u32,
     idempotent: bool,
     recorder: Recorder,
@@ -158,7 +168,7 @@ impl Caller {
         let call = CallId::new(self.client, number);
         self.open.begin(call);
         self.recorder.record(Kind::CallStarted { call, scheduled_ns: scheduled.as_nanos() });
-        let mut request = tonic::Request::new(alert::alert(&self.device_id, call, scheduled));
+        let mut request = tonic::Request::new(alert::alert(&self.device_id, call, scheduled, &self.clock));
         request.extensions_mut().insert(resilience::CallId(call.bits()));
         if self.idempotent {
             request.extensions_mut().insert(Idempotency::Idempotent);

@@ -39,6 +39,7 @@ fn plan(clients: u32, load: Load, faults: Vec<FaultPlan>) -> Plan {
             backlog: 128,
             max_streams: 1000,
             fairness: CallRate::UNLIMITED,
+            max_skew: Duration::MAX,
             downstream: Vec::new(),
         }],
         clients: vec![ClientGroup {
@@ -76,6 +77,7 @@ fn crash() -> FaultPlan {
         may_not_fire: false,
         kind: FaultKind::Crash {
             server: Members { group: Group::Servers(0), range: 0..1 },
+            some: 1,
             how: CrashHow::Kill,
             lose: Lose::Unsynced,
         },

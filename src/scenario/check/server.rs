@@ -37,6 +37,7 @@ impl Checker<'_> {
         self.at_least_one(&server.workers, "workers");
         self.at_least_one(&server.max_streams, "max_streams");
         self.at_least_one(&server.backlog, "backlog");
+        self.above_zero(&server.max_skew, "max_skew");
         let capacity = server.workers.get().map_or(Capacity::Unlimited, |workers| Capacity::Workers(*workers));
         if let Some(queue) =
             server.queue.span().filter(|_| server.workers.is_absent() && !self.misspelt("workers", span))
@@ -75,6 +76,7 @@ impl Checker<'_> {
             backlog: server.backlog.or(BACKLOG),
             max_streams: server.max_streams.or(MAX_STREAMS),
             fairness: server.per_client.get().map_or(CallRate::UNLIMITED, |rate| rate.0),
+            max_skew: Self::time(&server.max_skew, Duration::MAX),
             downstream: calls.filter_map(|(call, at)| self.downstream(name, call, at, shelf)).collect(),
         }
     }

@@ -7,17 +7,7 @@ use crate::scenario::diagnostics::{Mistake, Span};
 use crate::scenario::plan::TimeWindow;
 use crate::scenario::raw;
 use crate::scenario::units::show_duration;
-
-/// How a kind of fault relates to time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
-    /// It holds for a while, or to the end.
-    While,
-    /// It holds for a while that must be given.
-    Bounded,
-    /// It is a moment.
-    Moment,
-}
+use crate::scenario::vocabulary::Shape;
 
 /// More occurrences than this are a mistake in `every`.
 const MOST_WINDOWS: usize = 10_000;

@@ -72,10 +72,47 @@ pub enum FaultKind {
     Crash {
         /// Who.
         server: Members,
+        /// How many of them, drawn for each window. As many as there are: all.
+        some: u32,
         /// In what manner.
         how: CrashHow,
         /// What its log loses.
         lose: Lose,
+    },
+    /// Processes crash again and again, and stay away longer each time.
+    CrashLoop {
+        /// Who.
+        server: Members,
+        /// How long a process lives, once it has started.
+        up: Duration,
+        /// The first pause before it is started again; it doubles.
+        down: Duration,
+        /// The longest pause.
+        cap: Duration,
+    },
+    /// Replicas are replaced in batches by a version that is worse. At the end of the window all are the old one again.
+    Deploy {
+        /// Who, in order.
+        server: Members,
+        /// How many at a time. At least one.
+        batch: u32,
+        /// How long each is down.
+        down: Duration,
+        /// In what manner the old one goes.
+        how: CrashHow,
+        /// How much slower the new one is. At least 1.
+        factor: f64,
+        /// The share of calls that the new one fails with `INTERNAL`.
+        errors: Probability,
+    },
+    /// Only some replicas run during the window; the others are drained at its start and start cold at its end.
+    Autoscale {
+        /// Who.
+        server: Members,
+        /// How many run. At least one, fewer than there are.
+        to: u32,
+        /// How long those that go may finish what they have.
+        grace: Duration,
     },
     /// Replicas restart one after another within the window, each down for `down`.
     RollingRestart {
@@ -116,6 +153,64 @@ pub enum FaultKind {
         /// By how much, one way.
         add: Distribution,
     },
+    /// Each packet takes longer by another amount: anything up to `up_to`. Packets of one connection stay in order, so that
+    /// one late packet holds up those behind it.
+    Jitter {
+        /// One side.
+        a: Members,
+        /// The other.
+        b: Members,
+        /// Which way.
+        direction: Direction,
+        /// The most.
+        up_to: Duration,
+    },
+    /// Some packets are overtaken by those behind them.
+    Reorder {
+        /// One side.
+        a: Members,
+        /// The other.
+        b: Members,
+        /// Which way.
+        direction: Direction,
+        /// How many are held back.
+        rate: Probability,
+        /// For how long.
+        hold: Distribution,
+    },
+    /// Some packets arrive twice.
+    Duplicate {
+        /// One side.
+        a: Members,
+        /// The other.
+        b: Members,
+        /// Which way.
+        direction: Direction,
+        /// How many.
+        rate: Probability,
+    },
+    /// A link goes down and comes up, again and again.
+    Flap {
+        /// One side.
+        a: Members,
+        /// The other.
+        b: Members,
+        /// Which way.
+        direction: Direction,
+        /// How long it is down, first.
+        down: Duration,
+        /// How long it is up, then.
+        up: Duration,
+    },
+    /// A middlebox forgets connections that were silent for too long: what is sent later vanishes.
+    NatExpiry {
+        /// One side.
+        a: Members,
+        /// The other.
+        b: Members,
+        /// How long it remembers.
+        idle: Duration,
+    },
     /// Packets between two sides are lost, instead of how the link loses them.
     Loss {
         /// One side.
@@ -143,6 +238,44 @@ pub enum FaultKind {
         /// By whom.
         server: Members,
     },
+    /// The queue of connections that wait to be accepted is full: new ones are met by silence.
+    BacklogFull {
+        /// Of whom.
+        server: Members,
+    },
+    /// The process takes its time before it accepts the next connection.
+    SlowAccept {
+        /// Who.
+        server: Members,
+        /// How long, for each.
+        delay: Duration,
+    },
+    /// The process closes connections that were silent for too long, without a word in HTTP/2.
+    IdleKill {
+        /// Who.
+        server: Members,
+        /// How long is too long.
+        idle: Duration,
+    },
+    /// Every connection is told to go away, and to finish what it has. A moment.
+    Goaway {
+        /// By whom.
+        server: Members,
+    },
+    /// Connections that are accepted meanwhile may have fewer streams open.
+    MaxStreams {
+        /// Where.
+        server: Members,
+        /// How many. At least one.
+        streams: u32,
+    },
+    /// HTTP/2 frames of one kind are never sent.
+    Withhold {
+        /// By whom.
+        server: Members,
+        /// Which.
+        frames: Withheld,
+    },
     /// A middlebox resets every connection between two sides, both ways. A moment.
     Reset {
         /// One side.
@@ -163,6 +296,46 @@ pub enum FaultKind {
         server: Members,
         /// By how much.
         slowdown: Slowdown,
+    },
+    /// The caches are empty: calls take longer in the handler, ever less until the end of the window.
+    ColdCache {
+        /// Where.
+        server: Members,
+        /// The service time is multiplied by it at first. At least 1.
+        factor: f64,
+    },
+    /// Hosts are wrong about what time it is.
+    ClockSkew {
+        /// Which.
+        hosts: Members,
+        /// By how many nanoseconds they are ahead.
+        ahead_ns: i64,
+    },
+    /// Writes to disk take longer.
+    SlowDisk {
+        /// Where.
+        server: Members,
+        /// By how much.
+        slowdown: Slowdown,
+    },
+    /// Nothing more can be written: calls fail with this status.
+    FullDisk {
+        /// Where.
+        server: Members,
+        /// The status.
+        status: Code,
+    },
+    /// The disk says that writes are safe while they are not.
+    LyingDisk {
+        /// Where.
+        server: Members,
+    },
+    /// The health service says something else than what is so.
+    HealthLie {
+        /// Where.
+        server: Members,
+        /// What it says.
+        serving: bool,
     },
     /// A replica has fewer workers.
     CapacityDrop {
@@ -206,36 +379,106 @@ pub struct Slowdown {
     pub add: Distribution,
 }
 
-/// A call that fails inside gRPC.
+/// Which HTTP/2 frames a server withholds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withheld {
+    /// WINDOW_UPDATE: once the window is used up, nobody may send it data.
+    WindowUpdate,
+    /// The acknowledgement of a PING: keepalive takes the connection for dead.
+    PingAck,
+    /// SETTINGS acknowledgements and SETTINGS themselves: the connection never becomes ready.
+    Settings,
+}
+
+/// Calls that fare badly inside gRPC.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Grpc {
     /// Where.
     pub server: Members,
     /// Only this method. Empty: every method.
     pub method: String,
-    /// The status it ends with. `Ok` is possible with `ResponseLost` alone, where the client sees none.
-    pub status: Code,
-    /// Its message.
-    pub message: String,
     /// The share of calls, each drawn on its own.
     pub rate: Probability,
     /// At which point.
     pub when: GrpcWhen,
-    /// What the trailers say about retrying; `None` says nothing.
-    pub pushback: Option<Pushback>,
-    /// How long the answer is held back.
+    /// How long the call is held up there.
     pub delay: Distribution,
+    /// What becomes of it then.
+    pub harm: GrpcHarm,
 }
 
-/// At which point a call fails.
+/// At which point a call is interfered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GrpcWhen {
     /// Before the handler ran: nothing was recorded.
     BeforeHandler,
-    /// After the handler committed: the alert is recorded, the client told it failed.
+    /// After the handler committed: the alert is recorded.
     AfterHandler,
-    /// After the handler committed, and the response never comes: the stream is reset.
-    ResponseLost,
+}
+
+/// What becomes of a call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GrpcHarm {
+    /// It goes on.
+    None,
+    /// It ends with a status.
+    Status {
+        /// Which. Never `Ok`.
+        code: Code,
+        /// Its message.
+        message: String,
+        /// What the trailers say about retrying; `None` says nothing.
+        pushback: Option<Pushback>,
+    },
+    /// Its stream is reset (RST_STREAM) with this code.
+    Reset(StreamReset),
+    /// It is answered by something that speaks HTTP but not gRPC, as a proxy does, with this status.
+    Http(u16),
+    /// Its answer comes, but not as it should be.
+    Answer(SpoiltAnswer),
+    /// Headers and trailers of its answer are set to these values, names in lower case.
+    Metadata {
+        /// Of the headers.
+        headers: Vec<(String, String)>,
+        /// Of the trailers.
+        trailers: Vec<(String, String)>,
+    },
+}
+
+/// The code of an RST_STREAM (RFC 9113, section 7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamReset {
+    /// NO_ERROR, 0.
+    NoError,
+    /// PROTOCOL_ERROR, 1.
+    ProtocolError,
+    /// INTERNAL_ERROR, 2.
+    InternalError,
+    /// FLOW_CONTROL_ERROR, 3.
+    FlowControlError,
+    /// REFUSED_STREAM, 7: certainly not processed.
+    RefusedStream,
+    /// CANCEL, 8.
+    Cancel,
+    /// ENHANCE_YOUR_CALM, 11.
+    EnhanceYourCalm,
+    /// INADEQUATE_SECURITY, 12.
+    InadequateSecurity,
+}
+
+/// What is wrong with an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpoiltAnswer {
+    /// The stream ends after the message, without trailers.
+    NoTrailers,
+    /// The trailers say OK, and no message came.
+    NoMessage,
+    /// The message cannot be decoded.
+    Corrupt,
+    /// The message is announced as longer than it is.
+    Truncated,
+    /// The stream is reset after the first message, in place of trailers.
+    Cut,
 }
 
 impl FaultKind {
@@ -256,6 +499,26 @@ impl FaultKind {
             Self::HalfOpen { .. } => "half_open",
             Self::SlowServer { .. } => "slow_server",
             Self::CapacityDrop { .. } => "capacity_drop",
+            Self::CrashLoop { .. } => "crash_loop",
+            Self::Deploy { .. } => "deploy",
+            Self::Autoscale { .. } => "autoscale",
+            Self::Jitter { .. } => "jitter",
+            Self::Reorder { .. } => "reorder",
+            Self::Duplicate { .. } => "duplicate",
+            Self::Flap { .. } => "flap",
+            Self::NatExpiry { .. } => "nat_expiry",
+            Self::BacklogFull { .. } => "backlog_full",
+            Self::SlowAccept { .. } => "slow_accept",
+            Self::IdleKill { .. } => "idle_kill",
+            Self::Goaway { .. } => "goaway",
+            Self::MaxStreams { .. } => "max_streams",
+            Self::Withhold { .. } => "withhold",
+            Self::ColdCache { .. } => "cold_cache",
+            Self::ClockSkew { .. } => "clock_skew",
+            Self::SlowDisk { .. } => "slow_disk",
+            Self::FullDisk { .. } => "full_disk",
+            Self::LyingDisk { .. } => "lying_disk",
+            Self::HealthLie { .. } => "health_lie",
             Self::Grpc(_) => "grpc",
         }
     }

@@ -19,7 +19,8 @@ use std::time::Duration;
 pub use self::client::{Channels, ClientGroup, Load, Phase};
 pub use self::expectation::{Aggregate, Bound, Expectation, Op, Scope, Strategies};
 pub use self::fault::{
-    CrashHow, Direction, FaultKind, FaultPlan, Grpc, GrpcWhen, Lose, Selector, Slowdown, TimeWindow,
+    CrashHow, Direction, FaultKind, FaultPlan, Grpc, GrpcHarm, GrpcWhen, Lose, Selector, Slowdown, SpoiltAnswer,
+    StreamReset, TimeWindow, Withheld,
 };
 pub use self::link::{Bandwidth, LinkPlan, Loss};
 pub use self::server::{

@@ -48,6 +48,8 @@ pub struct ServerGroup {
     pub max_streams: u32,
     /// The most calls a second a replica accepts from one client; beyond it they are shed.
     pub fairness: CallRate,
+    /// Alerts whose timestamp is further than this from the server's own clock are refused. `Duration::MAX`: none is.
+    pub max_skew: Duration,
     /// Services this one calls before it answers, in order.
     pub downstream: Vec<Downstream>,
 }

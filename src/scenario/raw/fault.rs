@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::fault_kinds::*;
 use super::link::{LossOr, Times};
-use super::server::Pushback;
-use super::{Field, List, Share, Speed, Time};
+use super::{Field, Grpc, List, Share, Speed, Time};
 
 /// Something that goes wrong: when, for how long, and what. Exactly one kind is given.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -31,8 +31,14 @@ pub(crate) struct Fault {
     pub(crate) may_not_fire: Field<bool>,
     /// The process or its machine goes down at `at` and comes back after `for`.
     pub(crate) crash: Field<Crash>,
+    /// Processes crash again and again, and stay away longer each time.
+    pub(crate) crash_loop: Field<CrashLoop>,
     /// Replicas restart one after another.
     pub(crate) rolling_restart: Field<RollingRestart>,
+    /// A worse version is rolled out in batches, and taken back when the fault ends.
+    pub(crate) deploy: Field<Deploy>,
+    /// Only some replicas run: the others are drained at `at` and start cold after `for`.
+    pub(crate) autoscale: Field<Autoscale>,
     /// A process stands still, as in a stop-the-world collection, and then goes on.
     pub(crate) pause: Field<OnServer>,
     /// Packets between two sides vanish.
@@ -41,21 +47,55 @@ pub(crate) struct Fault {
     pub(crate) black_hole: Field<OnHosts>,
     /// Packets between two sides take longer.
     pub(crate) slow_link: Field<SlowLink>,
+    /// Each packet takes longer by another amount; those of one connection stay in order, so that late ones hold up the rest.
+    pub(crate) jitter: Field<Jitter>,
+    /// Some packets are overtaken by those behind them.
+    pub(crate) reorder: Field<Reorder>,
+    /// Some packets arrive twice.
+    pub(crate) duplicate: Field<Duplicate>,
+    /// A link goes down and comes up, again and again.
+    pub(crate) flap: Field<Flap>,
+    /// A middlebox forgets connections that were silent for too long: what is sent on them later vanishes.
+    pub(crate) nat_expiry: Field<NatExpiry>,
     /// Packets between two sides are lost.
     pub(crate) loss: Field<Loss>,
     /// The link between two sides is slower.
     pub(crate) bandwidth: Field<Bandwidth>,
     /// New connections are refused; those that stand are not touched.
     pub(crate) refuse: Field<OnServer>,
+    /// The queue of connections that wait to be accepted is full: new ones are met by silence.
+    pub(crate) backlog_full: Field<OnServer>,
+    /// The process takes its time before it accepts the next connection.
+    pub(crate) slow_accept: Field<SlowAccept>,
+    /// The process closes connections that were silent for too long, without GOAWAY.
+    pub(crate) idle_kill: Field<IdleKill>,
+    /// Every connection is told to go away (GOAWAY) and to finish what it has. A moment: without `for`.
+    pub(crate) goaway: Field<OnServer>,
+    /// Connections that are accepted meanwhile may have fewer streams open (SETTINGS_MAX_CONCURRENT_STREAMS).
+    pub(crate) max_streams: Field<MaxStreams>,
+    /// HTTP/2 frames of one kind are never sent.
+    pub(crate) withhold: Field<Withhold>,
     /// A middlebox resets every connection between two sides. A moment: without `for`.
     pub(crate) reset: Field<Both>,
     /// The server forgets every connection from these clients, and they do not learn of it. A moment: without `for`.
     pub(crate) half_open: Field<HalfOpen>,
     /// Calls take longer in the handler.
     pub(crate) slow_server: Field<SlowServer>,
+    /// Caches are empty: calls take longer in the handler, ever less until the fault ends.
+    pub(crate) cold_cache: Field<ColdCache>,
+    /// Hosts are wrong about what time it is. Servers with `max_skew` notice.
+    pub(crate) clock_skew: Field<ClockSkew>,
+    /// Writes to disk take longer; felt by servers with `durability: sync`.
+    pub(crate) slow_disk: Field<SlowDisk>,
+    /// Nothing more can be written to disk: calls fail.
+    pub(crate) full_disk: Field<FullDisk>,
+    /// The disk says that writes are safe while they are not: the next crash takes them.
+    pub(crate) lying_disk: Field<OnServer>,
+    /// The health service says something else than what is so.
+    pub(crate) health_lie: Field<HealthLie>,
     /// Replicas have fewer workers.
     pub(crate) capacity: Field<CapacityDrop>,
-    /// Calls fail inside gRPC.
+    /// Calls fare badly inside gRPC: delayed, failed, reset, or answered wrongly.
     pub(crate) grpc: Field<Grpc>,
 }
 
@@ -66,6 +106,8 @@ pub(crate) struct Crash {
     /// Who: `telemetry` (all replicas), `telemetry/0`, `telemetry/0-2`.
     #[schemars(extend("x-required" = true))]
     pub(crate) server: Field<String>,
+    /// Only so many of them, drawn anew for each occurrence: they share a rack, or a bug. Default: all.
+    pub(crate) some: Field<u32>,
     /// In what manner. Default: kill.
     pub(crate) how: Field<How>,
     /// What its log loses. Default: unsynced.
@@ -228,45 +270,4 @@ pub(crate) struct CapacityDrop {
     /// How many are left.
     #[schemars(extend("x-required" = true))]
     pub(crate) workers: Field<u32>,
-}
-
-/// Calls fail inside gRPC.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Grpc {
-    /// Where.
-    #[schemars(extend("x-required" = true))]
-    pub(crate) server: Field<String>,
-    /// Only this method. Default: every method.
-    pub(crate) method: Field<String>,
-    /// The status calls end with: `UNAVAILABLE`, `INTERNAL` and so on. Not needed with `response_lost`, or to delay only.
-    pub(crate) status: Field<String>,
-    /// The message of the status. Default: `injected by fault`.
-    pub(crate) message: Field<String>,
-    /// The share of calls, each drawn on its own. Default: 100%.
-    pub(crate) rate: Field<Share>,
-    /// At which point. Default: before_handler.
-    pub(crate) when: Field<When>,
-    /// What the trailers say about retrying. Default: nothing.
-    pub(crate) pushback: Field<Pushback>,
-    /// How long the answer is held back. Default: 0s.
-    pub(crate) delay: Field<Times>,
-    /// Only the first so many matching calls of each occurrence. Default: all.
-    pub(crate) first: Field<u64>,
-    /// Only every so-manieth matching call. Default: each.
-    pub(crate) every: Field<u64>,
-    /// Only calls of these clients. Default: everyone's.
-    pub(crate) clients: List<String>,
-}
-
-/// At which point a call fails.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum When {
-    /// Before the handler ran: nothing was recorded.
-    BeforeHandler,
-    /// After the handler committed: recorded, but the client is told it failed.
-    AfterHandler,
-    /// After the handler committed, and the response never comes.
-    ResponseLost,
 }

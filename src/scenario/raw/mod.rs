@@ -9,6 +9,8 @@
 mod client;
 mod de;
 mod fault;
+mod fault_grpc;
+mod fault_kinds;
 mod field;
 mod link;
 mod quantity;
@@ -21,6 +23,8 @@ use serde::Deserialize;
 pub(crate) use self::client::{Bursts, Channels, Client, Load, Phase};
 pub(crate) use self::de::read;
 pub(crate) use self::fault::*;
+pub(crate) use self::fault_grpc::{Answer, Grpc, Reset, When};
+pub(crate) use self::fault_kinds::*;
 pub(crate) use self::field::{Entries, Field, ScalarOr};
 pub(crate) use self::link::{Distribution, Link, LossModel, LossOr, Quantile, Times};
 pub(crate) use self::quantity::{Rate, Share, Size, Speed, Time};

@@ -44,6 +44,8 @@ pub(crate) struct Server {
     pub(crate) max_streams: Field<u32>,
     /// The most calls a replica accepts from one client; what is beyond is shed. Default: no limit.
     pub(crate) per_client: Field<Rate>,
+    /// Alerts whose timestamp is further than this from the server's own clock are refused (FAILED_PRECONDITION). Default: none is.
+    pub(crate) max_skew: Field<Time>,
     /// Services this one calls before it answers. Default: none.
     pub(crate) calls: List<Downstream>,
 }

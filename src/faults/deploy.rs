@@ -1,0 +1,113 @@
+//! A version that is worse, rolled out in batches. Nothing crashes that would not be replaced anyway: the harm comes with what
+//! replaces it. It fires for each process that was replaced.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::crash::one;
+use super::fleet::replace;
+use super::grpc::{Active, Of};
+use super::{Fault, Stage, Window};
+use crate::clock::{self, Ramp};
+use crate::net::Counts;
+use crate::random::{Distribution, Key, Probability};
+use crate::scenario::{CrashHow, Grpc, GrpcHarm, GrpcWhen, Members, Selector, Slowdown};
+use crate::telemetry::{Interference, Knob, Tally, Trouble};
+
+/// A worse version on its way.
+pub(super) struct Deploy {
+    server: Members,
+    batch: u32,
+    down: Duration,
+    how: CrashHow,
+    factor: f64,
+    errors: Probability,
+    key: Key,
+    /// Who runs the new version by now, and what to undo; `None` once it is taken back.
+    replaced: Arc<Mutex<Option<Vec<(Members, Knob)>>>>,
+    tally: Tally,
+}
+
+impl Deploy {
+    pub(super) fn new(
+        server: Members,
+        batch: u32,
+        down: Duration,
+        how: CrashHow,
+        factor: f64,
+        errors: Probability,
+        key: Key,
+    ) -> Self {
+        Self { server, batch, down, how, factor, errors, key, replaced: Arc::default(), tally: Tally::default() }
+    }
+
+    /// The batches, in order.
+    fn batches(&self) -> Vec<Members> {
+        let range = self.server.range.clone();
+        let batch =
+            |start: u32| Members { group: self.server.group, range: start..(start + self.batch).min(range.end) };
+        range.clone().step_by(self.batch as usize).map(batch).collect()
+    }
+
+    /// What is wrong with the new version.
+    fn version(&self, window: Window) -> (Trouble, Arc<dyn Interference>) {
+        let slowdown = Slowdown { factor: self.factor, add: Distribution::default() };
+        let grpc = Grpc {
+            server: self.server.clone(),
+            method: String::new(),
+            rate: self.errors,
+            when: GrpcWhen::BeforeHandler,
+            delay: Distribution::default(),
+            harm: GrpcHarm::Status { code: tonic::Code::Internal, message: "a bug".to_owned(), pushback: None },
+        };
+        // Counted by process, not by call.
+        let of = Of { key: self.key.with(window.number), clients: Vec::new(), ramp: always(), tally: Tally::default() };
+        (Trouble::Slow(slowdown, always()), Arc::new(Active::new(grpc, &Selector::default(), of)))
+    }
+}
+
+fn always() -> Ramp {
+    Ramp::rising(clock::Instant::ORIGIN, Duration::ZERO)
+}
+
+impl Fault for Deploy {
+    fn start(&mut self, stage: &Stage, window: Window) {
+        let batches = self.batches();
+        let apart = window.lasts / u32::try_from(batches.len()).unwrap_or(1).max(1);
+        let (trouble, bug) = self.version(window);
+        *lock(&self.replaced) = Some(Vec::new());
+        for (turn, members) in (0..).zip(batches) {
+            let (stage, tally, replaced) = (stage.clone(), self.tally.clone(), Arc::clone(&self.replaced));
+            let (down, how, trouble, bug) = (self.down, self.how, trouble.clone(), Arc::clone(&bug));
+            tokio::spawn(async move {
+                clock::sleep(apart * turn).await;
+                replace(&stage, &members, down, how, &tally).await;
+                let mut replaced = lock(&replaced);
+                // Taken back while this batch was down: what came up is the old version.
+                let Some(replaced) = replaced.as_mut() else { return };
+                for (index, server) in stage.servers(&members).iter().enumerate() {
+                    let replica = server.replica();
+                    let knobs =
+                        [replica.trouble(trouble.clone(), &Tally::default()), replica.interfere(Arc::clone(&bug))];
+                    replaced.extend(knobs.map(|knob| (one(&members, index), knob)));
+                }
+            });
+        }
+    }
+
+    fn stop(&mut self, stage: &Stage) {
+        for (members, knob) in lock(&self.replaced).take().into_iter().flatten() {
+            for server in stage.servers(&members) {
+                server.replica().undo(knob);
+            }
+        }
+    }
+
+    fn counts(&self, _: &Stage) -> Counts {
+        self.tally.counts()
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
