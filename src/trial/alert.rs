@@ -16,9 +16,11 @@ pub(super) fn alert(device_id: &str, call: CallId, scheduled: Instant, clock: &W
 
 /// The name of a device, padded to `payload_bytes`.
 pub(super) fn device_id(group: &str, number: u32, payload_bytes: u32) -> String {
-    let name = format!("{group}-{number}");
-    let width = payload_bytes as usize;
-    format!("{name:.<width$}")
+    let mut name = format!("{group}-{number}");
+    // Not a format width: that ends at 65535.
+    let missing = (payload_bytes as usize).saturating_sub(name.len());
+    name.extend(std::iter::repeat_n('.', missing));
+    name
 }
 
 #[cfg(test)]
@@ -36,5 +38,6 @@ mod tests {
     fn payloads_have_the_length_asked_for() {
         assert_eq!(device_id("devices", 7, 0), "devices-7");
         assert_eq!(device_id("devices", 7, 20).len(), 20);
+        assert_eq!(device_id("devices", 7, 200_000).len(), 200_000);
     }
 }
