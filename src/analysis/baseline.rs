@@ -1,8 +1,9 @@
 //! Baselines: what a run came to when it was last accepted, and whether it got worse since.
 //!
-//! A log is compared first: equal fingerprints mean that nothing changed at all, and there is nothing to say. Where it did
-//! change, figures are compared with tolerances that know which way is better. Runs are deterministic, so the tolerance is
-//! not for noise: it is for changes too small to matter.
+//! Logs are compared first, a seed at a time: equal fingerprints mean that nothing changed at all, and there is nothing to
+//! say. Where one did change, figures are compared with tolerances that know which way is better. Runs are deterministic, so
+//! the tolerance is not for noise: it is for changes too small to matter. Fingerprints belong to the version of Squall that
+//! made them; where that is another, whoever reports says so, and figures decide.
 //!
 //! Rule: the text of a baseline has one order and one way to write a number, so that its diff in a review shows what moved
 //! and nothing else.
@@ -12,8 +13,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::outcome::{ScenarioOutcome, StrategyOutcome};
+use super::tolerance::Tolerances;
 use crate::scenario::Metric;
-use crate::scenario::metric::{Better, Unit};
+use crate::scenario::metric::Better;
 
 /// The version of the file's shape; readers refuse others.
 pub const BASELINE_VERSION: u32 = 1;
@@ -58,8 +60,9 @@ pub enum DifferenceKind {
     New,
     /// The baseline knows it, and it was not run.
     Gone,
-    /// The log is another, and no figure moved beyond its tolerance.
-    Changed,
+    /// The logs of these seeds are others, and no figure moved beyond its tolerance. Another version of Squall may number
+    /// events in another way; the same version does not.
+    Changed(Vec<u64>),
     /// A figure got better.
     Improved(Moved),
     /// A figure got worse.
@@ -75,15 +78,6 @@ pub struct Moved {
     pub before: f64,
     /// This run's.
     pub after: f64,
-}
-
-/// By how much a figure may move and still count as unmoved.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Tolerance {
-    /// As a share of the baseline's figure.
-    pub relative: f64,
-    /// In the metric's unit.
-    pub absolute: f64,
 }
 
 /// The metrics that are kept and compared. What only counts calls follows from the scenario.
@@ -120,15 +114,14 @@ impl Baseline {
     /// How `now` differs from it, in the order of names. `everything` says that `now` is all there is: what the baseline
     /// knows beyond it is gone.
     #[must_use]
-    pub fn compare(&self, now: &Self, everything: bool) -> Vec<Difference> {
+    pub fn compare(&self, now: &Self, everything: bool, tolerances: &Tolerances) -> Vec<Difference> {
         let mut differences = Vec::new();
-        let same_engine = self.squall_version == now.squall_version;
         for (scenario, strategies) in &now.scenarios {
             let known = self.scenarios.get(scenario);
             for (strategy, entry) in strategies {
                 let kinds = match known.and_then(|known| known.get(strategy)) {
                     None => vec![DifferenceKind::New],
-                    Some(before) => entry.compare(before, same_engine),
+                    Some(before) => entry.compare(before, tolerances),
                 };
                 let (scenario, strategy) = (scenario.clone(), strategy.clone());
                 differences.extend(kinds.into_iter().map(|kind| Difference {
@@ -142,6 +135,17 @@ impl Baseline {
             differences.extend(self.gone(now));
         }
         differences
+    }
+
+    /// The first scenario and strategy that both ran with other seeds: their figures cannot be compared.
+    #[must_use]
+    pub fn other_seeds(&self, now: &Self) -> Option<(&str, &str)> {
+        let known =
+            self.scenarios.iter().flat_map(|(name, all)| all.iter().map(move |(one, entry)| (name, one, entry)));
+        let mut both =
+            known.filter_map(|(name, one, entry)| Some((name, one, entry, now.scenarios.get(name)?.get(one)?)));
+        let other = both.find(|(.., before, now)| !before.fingerprints.keys().eq(now.fingerprints.keys()));
+        other.map(|(scenario, strategy, ..)| (scenario.as_str(), strategy.as_str()))
     }
 
     fn gone<'a>(&'a self, now: &'a Self) -> impl Iterator<Item = Difference> + 'a {
@@ -165,18 +169,21 @@ impl Entry {
         Self { fingerprints: fingerprints.collect(), metrics: metrics.collect() }
     }
 
-    fn compare(&self, before: &Self, same_engine: bool) -> Vec<DifferenceKind> {
-        if same_engine && self.fingerprints == before.fingerprints {
+    fn compare(&self, before: &Self, tolerances: &Tolerances) -> Vec<DifferenceKind> {
+        let other = |(seed, print): (&u64, &String)| (before.fingerprints.get(seed) != Some(print)).then_some(*seed);
+        let changed: Vec<u64> = self.fingerprints.iter().filter_map(other).collect();
+        if changed.is_empty() {
             return Vec::new();
         }
-        let moved: Vec<DifferenceKind> = KEPT.into_iter().filter_map(|metric| self.moved(before, metric)).collect();
-        if moved.is_empty() { vec![DifferenceKind::Changed] } else { moved }
+        let moved = |metric| self.moved(before, metric, tolerances);
+        let moved: Vec<DifferenceKind> = KEPT.into_iter().filter_map(moved).collect();
+        if moved.is_empty() { vec![DifferenceKind::Changed(changed)] } else { moved }
     }
 
-    fn moved(&self, before: &Self, metric: Metric) -> Option<DifferenceKind> {
+    fn moved(&self, before: &Self, metric: Metric, tolerances: &Tolerances) -> Option<DifferenceKind> {
         let figure = |entry: &Self| entry.metrics.get(metric.name()).map(|figure| figure.unwrap_or(f64::INFINITY));
         let (before, after) = (figure(before)?, figure(self)?);
-        if Tolerance::of(metric).covers(before, after) {
+        if tolerances.cover(metric, before, after) {
             return None;
         }
         let moved = Moved { metric, before, after };
@@ -190,29 +197,6 @@ impl Difference {
     #[must_use]
     pub const fn fails(&self) -> bool {
         matches!(self.kind, DifferenceKind::Regressed(_) | DifferenceKind::Gone)
-    }
-}
-
-impl Tolerance {
-    /// What is too small a change to matter.
-    #[must_use]
-    pub fn of(metric: Metric) -> Self {
-        let (relative, absolute) = match (metric, metric.unit()) {
-            // Half a point of success is worth a look; half a point of wasted work is not.
-            (Metric::WastedWork, _) => (0.05, 0.01),
-            (_, Unit::Share) => (0.0, 0.005),
-            (Metric::Recovery, _) => (0.05, 250.0),
-            (_, Unit::Milliseconds) => (0.05, 1.0),
-            (_, Unit::Ratio | Unit::PerSecond) => (0.02, 0.0),
-            (_, Unit::Count) => (0.0, 0.0),
-        };
-        Self { relative, absolute }
-    }
-
-    fn covers(self, before: f64, after: f64) -> bool {
-        // Nine digits are kept; what lies beyond them is not a change.
-        before == after
-            || (after - before).abs() <= (before.abs() * self.relative).max(self.absolute) + before.abs() * 1e-8
     }
 }
 
@@ -236,7 +220,7 @@ mod tests {
     }
 
     fn kinds(before: &Baseline, now: &Baseline) -> Vec<DifferenceKind> {
-        before.compare(now, true).into_iter().map(|difference| difference.kind).collect()
+        before.compare(now, true, &Tolerances::default()).into_iter().map(|difference| difference.kind).collect()
     }
 
     #[test]
@@ -249,7 +233,7 @@ mod tests {
         let before = baseline("a", Some(100.0), 0.9);
         let moved = |metric, before, after| Moved { metric, before, after };
         let table = [
-            (baseline("b", Some(104.0), 0.903), vec![DifferenceKind::Changed]),
+            (baseline("b", Some(104.0), 0.903), vec![DifferenceKind::Changed(vec![1])]),
             (
                 baseline("b", Some(110.0), 0.95),
                 vec![
@@ -264,12 +248,21 @@ mod tests {
         }
     }
 
-    /// Another engine may number events differently: then figures decide alone.
+    /// Equal is equal, whichever version of Squall said so; and the same figures from another log are told as such.
     #[test]
-    fn fingerprints_of_another_engine_say_nothing() {
+    fn another_version_of_squall_is_judged_by_its_figures() {
         let mut before = baseline("a", Some(100.0), 0.9);
         before.squall_version = "0.0.9".to_owned();
-        assert_eq!(kinds(&before, &baseline("a", Some(100.0), 0.9)), [DifferenceKind::Changed]);
+        assert_eq!(kinds(&before, &baseline("a", Some(100.0), 0.9)), []);
+        assert_eq!(kinds(&before, &baseline("b", Some(100.0), 0.9)), [DifferenceKind::Changed(vec![1])]);
+    }
+
+    #[test]
+    fn figures_of_other_seeds_are_not_compared() {
+        let (before, mut now) = (baseline("a", None, 0.9), baseline("a", None, 0.9));
+        assert_eq!(before.other_seeds(&now), None);
+        now.scenarios.get_mut("storm").unwrap().get_mut("retry").unwrap().fingerprints.insert(2, "b".to_owned());
+        assert_eq!(before.other_seeds(&now), Some(("storm", "retry")));
     }
 
     #[test]
@@ -278,7 +271,7 @@ mod tests {
         empty.scenarios.clear();
         assert_eq!(kinds(&empty, &known), [DifferenceKind::New]);
         assert_eq!(kinds(&known, &empty), [DifferenceKind::Gone]);
-        assert_eq!(known.compare(&empty, false), [], "only a part was run");
+        assert_eq!(known.compare(&empty, false, &Tolerances::default()), [], "only a part was run");
     }
 
     #[test]

@@ -19,7 +19,9 @@ pub(super) struct Call {
     pub(super) due_ns: u64,
     pub(super) class: u16,
     /// How many entries the logs hold for it now.
-    logged: u16,
+    pub(super) logged: u16,
+    /// How many attempts it made.
+    pub(super) attempts: u16,
     pub(super) state: State,
 }
 
@@ -66,12 +68,19 @@ impl Calls {
     }
 
     /// The calls that began.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Call> {
-        self.clients.iter().flatten().filter(|call| call.state != State::Unknown)
+    pub(super) fn iter(&self) -> impl Iterator<Item = (CallId, &Call)> {
+        let ids = |client: usize| (0..).map(move |number| CallId::new(client as u32, number));
+        let clients = self.clients.iter().enumerate();
+        clients.flat_map(move |(client, calls)| ids(client).zip(calls)).filter(|(_, call)| call.state != State::Unknown)
     }
 }
 
 impl Call {
+    /// Whether it was acknowledged, and no log holds it.
+    pub(super) fn is_lost(&self) -> bool {
+        self.state == State::Acknowledged && self.logged == 0
+    }
+
     pub(super) const fn record(&mut self) {
         self.logged = self.logged.saturating_add(1);
     }

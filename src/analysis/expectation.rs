@@ -2,13 +2,14 @@
 //!
 //! An expectation on a mean passes if the whole interval of the mean satisfies it, fails if none of it does, and is
 //! inconclusive if the bound lies inside. A comparison with another strategy is judged on the differences seed by seed. The
-//! worst seed and quantiles over seeds are taken as they are: they describe these seeds, they estimate nothing.
+//! worst seed and shares of the seeds are taken as they are: they describe these seeds, they estimate nothing.
 
 use serde::Serialize;
 
 use super::figures::Figures;
-use super::stats::{Bootstrap, Estimate, mean, quantile};
+use super::stats::{Bootstrap, Estimate, mean};
 use super::verdict::{Policy, Verdict};
+use super::witness::{Witness, witnesses};
 use crate::scenario::metric::Better;
 use crate::scenario::{Aggregate, Bound, Expectation, Metric, Op};
 
@@ -19,7 +20,9 @@ pub struct Judgement {
     pub text: String,
     /// Its line in the scenario file.
     pub line: usize,
-    /// What it is about.
+    /// What is measured, as it was written: `worst p99`.
+    pub subject: String,
+    /// The metric in it.
     #[serde(skip)]
     pub metric: Metric,
     /// How the figure is compared with the bound.
@@ -35,6 +38,10 @@ pub struct Judgement {
     pub holds: bool,
     /// The seeds whose own figure does not satisfy the bound, the worst first.
     pub failing_seeds: Vec<u64>,
+    /// When calls are due that count, as `(from, to)` in nanoseconds, to `u64::MAX` for the end; none for the whole run.
+    pub window_ns: Vec<(u64, u64)>,
+    /// Calls of the first of the failing seeds that show why.
+    pub witnesses: Vec<Witness>,
 }
 
 impl Judgement {
@@ -56,23 +63,29 @@ pub(super) fn judge(
     other: Option<&Figures>,
     bootstrap: &mut Bootstrap,
 ) -> Judgement {
-    let values = own.values(expectation.metric, &expectation.scope);
+    let values = own.values_in(expectation.metric, expectation.errors, &expectation.scope);
     let bounds = bounds(expectation, other, values.len());
     let pairs: Vec<(u64, f64, f64)> = own
         .seeds()
         .zip(values.iter().zip(&bounds))
         .filter_map(|(seed, (value, bound))| Some((seed, (*value)?, (*bound)?)))
         .collect();
+    let failing_seeds = failing_seeds(expectation.op, &pairs);
+    let looked_at = failing_seeds.first().and_then(|seed| own.worst(*seed, &expectation.scope));
+    let window = own.window(&expectation.scope).unwrap_or_default();
     let mut judgement = Judgement {
         text: expectation.text.clone(),
         line: expectation.line,
+        subject: expectation.subject().to_owned(),
         metric: expectation.metric,
         op: expectation.op,
         verdict: Verdict::Inconclusive,
         observed: None,
         bound: None,
         holds: false,
-        failing_seeds: failing_seeds(expectation.op, &pairs),
+        failing_seeds,
+        window_ns: window.iter().map(|range| (range.start, range.end)).collect(),
+        witnesses: looked_at.map(|worst| witnesses(expectation, worst)).unwrap_or_default(),
     };
     if pairs.is_empty() {
         return judgement;
@@ -119,14 +132,30 @@ fn verdict(op: Op, mean: f64, low: f64, high: f64) -> Verdict {
 
 fn aggregate(expectation: &Expectation, values: &[f64], bootstrap: &mut Bootstrap) -> Option<Estimate> {
     let higher = expectation.metric.better() == Better::Higher;
+    let more_satisfies = matches!(expectation.op, Op::AtLeast | Op::Above);
     let point = match expectation.aggregate {
         Aggregate::Mean if !mean(values)?.is_finite() => mean(values),
-        Aggregate::Mean => return bootstrap.estimate(values),
-        Aggregate::Worst => quantile(values, if higher { 0.0 } else { 1.0 }),
-        Aggregate::Best => quantile(values, if higher { 1.0 } else { 0.0 }),
-        Aggregate::Quantile(share) => quantile(values, share),
+        Aggregate::Mean => {
+            return bootstrap.estimate(values).map(|estimate| estimate.within(expectation.metric.range()));
+        }
+        Aggregate::Worst => nth_best(values, higher, values.len()),
+        Aggregate::Best => nth_best(values, higher, 1),
+        // 0.9 of ten seeds are nine, whatever 0.9 is in binary.
+        Aggregate::Share(share) => {
+            nth_best(values, more_satisfies, libm::ceil(share * values.len() as f64 - 1e-9) as usize)
+        }
     };
     point.map(Estimate::point)
+}
+
+/// The `n`-th best value, from 1.
+fn nth_best(values: &[f64], higher: bool, n: usize) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    if higher {
+        sorted.reverse();
+    }
+    sorted.get(n.max(1) - 1).copied()
 }
 
 /// What each seed's figure is compared with.
@@ -136,7 +165,7 @@ fn bounds(expectation: &Expectation, other: Option<&Figures>, count: usize) -> V
         Bound::Strategy { times, .. } => other.map_or_else(
             || vec![None; count],
             |other| {
-                let values = other.values(expectation.metric, &expectation.scope);
+                let values = other.values_in(expectation.metric, expectation.errors, &expectation.scope);
                 values.into_iter().map(|value| value.map(|value| value * times)).collect()
             },
         ),
@@ -158,7 +187,7 @@ fn failing_seeds(op: Op, pairs: &[(u64, f64, f64)]) -> Vec<u64> {
 mod tests {
     use super::*;
     use crate::analysis::PartMetrics;
-    use crate::scenario::{Scope, Strategies};
+    use crate::scenario::{ErrorFilter, Scope, Strategies};
 
     /// Figures with so many OK calls out of a hundred, one entry a seed.
     fn figures(ok: &[u64]) -> Figures {
@@ -172,6 +201,7 @@ mod tests {
             text: String::new(),
             strategies: Strategies::All,
             metric: Metric::SuccessRate,
+            errors: ErrorFilter::ANY,
             aggregate,
             scope: Scope::Whole,
             op,
@@ -188,8 +218,8 @@ mod tests {
     #[test]
     fn a_mean_is_judged_with_its_interval() {
         use Verdict::{Fail, Inconclusive, Pass};
-        check(&[99, 99, 98], Aggregate::Mean, Op::AtLeast, 0.95, Pass, &[]);
-        check(&[99, 99, 98], Aggregate::Mean, Op::AtLeast, 0.999, Fail, &[3, 1, 2]);
+        check(&[99, 99, 98, 99], Aggregate::Mean, Op::AtLeast, 0.95, Pass, &[]);
+        check(&[97, 97, 96, 97], Aggregate::Mean, Op::AtLeast, 0.999, Fail, &[3, 1, 2, 4]);
         check(&[90, 99, 95, 97, 93], Aggregate::Mean, Op::AtLeast, 0.95, Inconclusive, &[1, 5]);
         check(&[100, 100], Aggregate::Mean, Op::Equal, 1.0, Pass, &[]);
         check(&[100, 99], Aggregate::Mean, Op::Equal, 1.0, Fail, &[2]);
@@ -200,7 +230,11 @@ mod tests {
     fn other_aggregates_are_taken_as_they_are() {
         check(&[90, 100], Aggregate::Worst, Op::AtLeast, 0.95, Verdict::Fail, &[1]);
         check(&[90, 100], Aggregate::Best, Op::AtLeast, 0.95, Verdict::Pass, &[1]);
-        check(&[90, 96, 100], Aggregate::Quantile(0.5), Op::AtLeast, 0.95, Verdict::Pass, &[1]);
+        // Two of three seeds hold: a share of 60 % is satisfied, one of 70 % is not.
+        check(&[90, 96, 100], Aggregate::Share(0.6), Op::AtLeast, 0.95, Verdict::Pass, &[1]);
+        check(&[90, 96, 100], Aggregate::Share(0.7), Op::AtLeast, 0.95, Verdict::Fail, &[1]);
+        check(&[90, 96, 100], Aggregate::Share(0.3), Op::AtMost, 0.95, Verdict::Pass, &[3, 2]);
+        check(&[90, 96, 100], Aggregate::Share(0.4), Op::AtMost, 0.95, Verdict::Fail, &[3, 2]);
     }
 
     /// Each seed is five points better, though the seeds differ by far more: pairing makes that certain.

@@ -1,11 +1,14 @@
 //! The figures of one strategy over its seeds.
 
+use std::ops::Range;
+
 use super::recovery::recovery_ns;
 use super::scopes::Scopes;
 use super::series::Series;
 use super::tally::PartMetrics;
 use super::trial::TrialMetrics;
-use crate::scenario::{Metric, Scope};
+use super::worst::Worst;
+use crate::scenario::{ErrorFilter, Metric, Scope};
 
 /// What one strategy did, seed by seed.
 #[derive(Clone, Debug)]
@@ -36,14 +39,31 @@ impl Figures {
         self.seeds.iter().map(|figures| figures.seed)
     }
 
-    /// A metric's figure for each seed, in the metric's unit; none where there was nothing to measure.
-    pub(super) fn values(&self, metric: Metric, scope: &Scope) -> Vec<Option<f64>> {
+    /// A metric's figure over the whole run for each seed, in the metric's unit; none where there was nothing to measure.
+    pub(super) fn values(&self, metric: Metric) -> Vec<Option<f64>> {
+        self.values_in(metric, ErrorFilter::ANY, &Scope::Whole)
+    }
+
+    /// The same over a part of the run, and of `errors` alone where errors are counted.
+    pub(super) fn values_in(&self, metric: Metric, errors: ErrorFilter, scope: &Scope) -> Vec<Option<f64>> {
         let part = self.scopes.part(scope);
         let value = |figures: &SeedFigures| match metric {
             Metric::Recovery => figures.recovery_ms,
-            _ => figures.parts.get(part?)?.value(metric),
+            _ => figures.parts.get(part?)?.value(metric, errors),
         };
         self.seeds.iter().map(value).collect()
+    }
+
+    /// The calls to look at in a part of a seed's run.
+    pub(super) fn worst(&self, seed: u64, scope: &Scope) -> Option<&Worst> {
+        let part = self.scopes.part(scope)?;
+        let figures = self.seeds.iter().find(|figures| figures.seed == seed)?;
+        figures.parts.get(part).map(|part| &part.worst)
+    }
+
+    /// When calls are due that a scope counts; none for the whole run.
+    pub(super) fn window(&self, scope: &Scope) -> Option<&[Range<u64>]> {
+        self.scopes.window(scope)
     }
 }
 

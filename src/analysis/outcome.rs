@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 
 use super::expectation::{self, Judgement};
 use super::figures::Figures;
+use super::ranking::{Rank, ranking};
 use super::scopes::Scopes;
 use super::series::Series;
 use super::stats::{Bootstrap, Estimate};
 use super::trial::{FaultWindow, TrialMetrics};
 use super::verdict::{Policy, Verdict};
-use crate::scenario::{Bound, Metric, Plan, Scope, Strategies};
+use crate::scenario::{Bound, Metric, Plan, Strategies};
 
 /// One trial that was run, as it is judged.
 #[derive(Clone, Debug)]
@@ -48,6 +49,8 @@ pub struct ScenarioOutcome {
     pub strategies: Vec<StrategyOutcome>,
     /// Every pair of strategies, compared seed by seed.
     pub comparisons: Vec<Comparison>,
+    /// Who beats whom, the best first; empty with a single strategy.
+    pub ranking: Vec<Rank>,
 }
 
 /// What came of a declared fault.
@@ -133,6 +136,9 @@ pub fn judge(plan: &Plan, trials: &[Trial]) -> ScenarioOutcome {
         .filter(run)
         .map(|strategy| strategy_outcome(plan, strategy, &figures, trials, &mut bootstrap))
         .collect();
+    let comparisons = comparisons(plan, &figures, &mut bootstrap);
+    let names: Vec<&str> = strategies.iter().map(|strategy| strategy.name.as_str()).collect();
+    let ranking = ranking(&names, &comparisons);
     let ran: Vec<&Trial> = trials.iter().filter(|trial| !trial.control).collect();
     let mut seeds: Vec<u64> = ran.iter().map(|trial| trial.seed).collect();
     seeds.sort_unstable();
@@ -146,7 +152,8 @@ pub fn judge(plan: &Plan, trials: &[Trial]) -> ScenarioOutcome {
         faults: fault_outcomes(plan, &ran),
         fault_windows: ran.first().map(|trial| trial.metrics.fault_windows.clone()).unwrap_or_default(),
         strategies,
-        comparisons: comparisons(plan, &figures, &mut bootstrap),
+        comparisons,
+        ranking,
     }
 }
 
@@ -186,10 +193,10 @@ fn strategy_outcome(
     outcome.fingerprints.sort_unstable();
     let Some(own) = &figures[strategy] else { return outcome };
     for metric in Metric::ALL {
-        let values: Vec<f64> = own.values(metric, &Scope::Whole).into_iter().flatten().collect();
+        let values: Vec<f64> = own.values(metric).into_iter().flatten().collect();
         if let Some(estimate) = bootstrap.estimate(&values) {
             let never = values.iter().filter(|value| value.is_infinite()).count();
-            outcome.metrics.insert(metric, Figure { estimate, never });
+            outcome.metrics.insert(metric, Figure { estimate: estimate.within(metric.range()), never });
         }
     }
     for expectation in &plan.expectations {
@@ -235,7 +242,7 @@ fn comparisons(plan: &Plan, figures: &[Option<Figures>], bootstrap: &mut Bootstr
         .collect();
     let mut comparisons = Vec::new();
     for metric in COMPARED {
-        let values: Vec<_> = run.iter().map(|(_, figures)| figures.values(metric, &Scope::Whole)).collect();
+        let values: Vec<_> = run.iter().map(|(_, figures)| figures.values(metric)).collect();
         for (first, (a, _)) in run.iter().enumerate() {
             for (second, (b, _)) in run.iter().enumerate().skip(first + 1) {
                 if let Some(difference) = bootstrap.difference(&values[first], &values[second]) {

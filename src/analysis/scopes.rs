@@ -10,6 +10,8 @@ use crate::scenario::{Plan, Scope};
 #[derive(Clone, Debug)]
 pub struct Scopes {
     distinct: Vec<Scope>,
+    /// When calls are due that each scope counts, in nanoseconds; that of the whole run is not asked for.
+    windows: Vec<Vec<Range<u64>>>,
     parts: Parts,
 }
 
@@ -23,15 +25,21 @@ impl Scopes {
                 distinct.push(expectation.scope.clone());
             }
         }
-        let others: Vec<_> = distinct[1..].iter().map(|scope| ranges(plan, scope)).collect();
-        let parts = Parts::new(nanos(plan.warmup), nanos(plan.duration), &others);
-        Self { distinct, parts }
+        let windows: Vec<_> = distinct.iter().map(|scope| ranges(plan, scope)).collect();
+        let parts = Parts::new(nanos(plan.warmup), nanos(plan.duration), &windows[1..]);
+        Self { distinct, windows, parts }
     }
 
     /// The parts for [`TrialFold`](super::TrialFold).
     #[must_use]
     pub const fn parts(&self) -> &Parts {
         &self.parts
+    }
+
+    /// When calls are due that a scope counts; none for the whole run.
+    pub(super) fn window(&self, scope: &Scope) -> Option<&[Range<u64>]> {
+        let place = self.part(scope).filter(|place| *place > 0)?;
+        self.windows.get(place).map(Vec::as_slice)
     }
 
     /// Which part a scope is, if the plan named it.
@@ -72,6 +80,6 @@ pub(super) fn nanos(duration: Duration) -> u64 {
 impl Scopes {
     /// The whole run alone.
     pub(super) fn whole() -> Self {
-        Self { distinct: vec![Scope::Whole], parts: Parts::whole(0, u64::MAX) }
+        Self { distinct: vec![Scope::Whole], windows: Vec::new(), parts: Parts::whole(0, u64::MAX) }
     }
 }

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::calls::Reconciliation;
 use super::errors::Errors;
 use super::latency::{Latencies, Latency};
-use crate::scenario::Metric;
+use super::worst::Worst;
+use crate::scenario::{ErrorFilter, Metric};
 
 /// Sums over the calls of one class.
 #[derive(Clone, Debug)]
@@ -21,6 +22,7 @@ pub(super) struct Tally {
     pub(super) latencies: Latencies,
     pub(super) errors: Errors,
     pub(super) reconciliation: Reconciliation,
+    pub(super) worst: Worst,
 }
 
 /// The figures of a part of one trial.
@@ -50,6 +52,8 @@ pub struct PartMetrics {
     pub unacknowledged_recorded: u64,
     /// Failed calls, under names such as `UNAVAILABLE/network`.
     pub errors: BTreeMap<String, u64>,
+    /// The calls to look at.
+    pub worst: Worst,
 }
 
 impl Tally {
@@ -64,6 +68,7 @@ impl Tally {
             latencies: Latencies::new(),
             errors: Errors::new(),
             reconciliation: Reconciliation::default(),
+            worst: Worst::default(),
         }
     }
 
@@ -77,6 +82,7 @@ impl Tally {
         self.latencies.merge(&other.latencies);
         self.errors.merge(&other.errors);
         self.reconciliation.merge(&other.reconciliation);
+        self.worst.merge(&other.worst);
     }
 
     pub(super) fn metrics(&self, span_ns: u64) -> PartMetrics {
@@ -93,15 +99,16 @@ impl Tally {
             duplicates: self.reconciliation.duplicates,
             unacknowledged_recorded: self.reconciliation.unacknowledged_recorded,
             errors: self.errors.named(),
+            worst: self.worst.clone(),
         }
     }
 }
 
 impl PartMetrics {
-    /// The figure of a metric, in its unit; none where nothing was there to measure (no calls, no busy time), and none for
+    /// The figure of a metric, in its unit, counting only the `errors` of some kind where it counts errors; none where nothing was there to measure (no calls, no busy time), and none for
     /// recovery, which needs the control twin as well.
     #[must_use]
-    pub fn value(&self, metric: Metric) -> Option<f64> {
+    pub fn value(&self, metric: Metric, errors: ErrorFilter) -> Option<f64> {
         let calls = self.calls as f64;
         Some(match metric {
             Metric::SuccessRate => share(self.ok as f64, calls)?,
@@ -117,9 +124,18 @@ impl PartMetrics {
             Metric::Calls => calls,
             Metric::Attempts => self.attempts as f64,
             Metric::Executions => self.executions as f64,
-            Metric::Errors => (self.calls - self.ok) as f64,
+            Metric::Errors => self.errors_of(errors) as f64,
+            Metric::ErrorRate => share(self.errors_of(errors) as f64, calls)?,
             quantile => self.latency.quantile_ns(quantile.quantile()?)? as f64 / 1e6,
         })
+    }
+
+    fn errors_of(&self, filter: ErrorFilter) -> u64 {
+        if filter == ErrorFilter::ANY {
+            return self.calls - self.ok;
+        }
+        let counted = self.errors.iter().filter(|(name, _)| filter.takes_name(name));
+        counted.map(|(_, count)| count).sum()
     }
 }
 

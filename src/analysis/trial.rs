@@ -12,6 +12,7 @@ use super::calls::{Call, Calls, State};
 use super::parts::Parts;
 use super::series::Series;
 use super::tally::{PartMetrics, Tally};
+use super::worst::WorstCall;
 use crate::experiment::Fold;
 use crate::record::{CallId, Code, Event, Fingerprint, Header, Kind, Origin, Sink};
 
@@ -88,12 +89,17 @@ impl TrialFold {
     /// The figures, when the last event has been taken.
     #[must_use]
     pub fn finish(mut self) -> TrialMetrics {
-        for call in self.calls.iter() {
+        for (id, call) in self.calls.iter() {
             let tally = &mut self.tallies[usize::from(call.class)];
             tally.reconciliation.add(call);
+            if call.is_lost() {
+                tally.worst.lose(id);
+            } else if call.logged > 1 {
+                tally.worst.duplicate(id);
+            }
             if call.state == State::Open {
                 // A log that breaks off says nothing of these; they wait as long as it tells.
-                abandon(tally, call, self.ended_ns);
+                abandon(tally, id, call, self.ended_ns);
             }
         }
         let parts = (0..self.parts.len()).map(|part| self.part(part)).collect();
@@ -136,10 +142,11 @@ impl TrialFold {
     fn call_ended(&mut self, at_ns: u64, call: CallId, code: Code, origin: Origin) {
         let entry = self.calls.entry(call);
         entry.state = State::ended(code, origin);
-        let (class, due_ns) = (entry.class, entry.due_ns);
+        let (class, due_ns, attempts) = (entry.class, entry.due_ns, entry.attempts);
         let tally = &mut self.tallies[usize::from(class)];
         let latency_ns = at_ns.saturating_sub(due_ns);
         tally.latencies.add(latency_ns);
+        tally.worst.end(WorstCall { call, due_ns, took_ns: latency_ns, code, origin, attempts });
         if code != Code::Ok {
             tally.errors.add(code, origin);
             return;
@@ -155,11 +162,13 @@ impl TrialFold {
     fn call_abandoned(&mut self, at_ns: u64, call: CallId) {
         let entry = self.calls.entry(call);
         entry.state = State::Failed;
-        abandon(&mut self.tallies[usize::from(entry.class)], entry, at_ns);
+        abandon(&mut self.tallies[usize::from(entry.class)], call, entry, at_ns);
     }
 
     fn attempt_started(&mut self, at_ns: u64, call: CallId) {
-        self.tally(call).attempts += 1;
+        let entry = self.calls.entry(call);
+        entry.attempts = entry.attempts.saturating_add(1);
+        self.tallies[usize::from(entry.class)].attempts += 1;
         if let Some(stretch) = self.series.at(at_ns) {
             stretch.attempts += 1;
         }
@@ -239,9 +248,12 @@ impl TrialMetrics {
 }
 
 /// Nobody will learn how a call ends: it failed, and has taken all the time until now.
-fn abandon(tally: &mut Tally, call: &Call, at_ns: u64) {
-    tally.latencies.add(at_ns.saturating_sub(call.due_ns));
-    tally.errors.add(Code::Cancelled, Origin::Cancelled);
+fn abandon(tally: &mut Tally, id: CallId, call: &Call, at_ns: u64) {
+    let (due_ns, attempts, took_ns) = (call.due_ns, call.attempts, at_ns.saturating_sub(call.due_ns));
+    let (code, origin) = (Code::Cancelled, Origin::Cancelled);
+    tally.latencies.add(took_ns);
+    tally.errors.add(code, origin);
+    tally.worst.end(WorstCall { call: id, due_ns, took_ns, code, origin, attempts });
 }
 
 #[cfg(test)]

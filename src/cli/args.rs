@@ -10,7 +10,7 @@ use clap_complete::Shell;
 use crate::random::Probability;
 use crate::record::CallId;
 use crate::report::log::Shard;
-use crate::scenario::units;
+use crate::scenario::{Margin, Metric, margin, units};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -109,7 +109,11 @@ pub(super) struct Run {
     #[command(flatten)]
     pub(super) output: Output,
 
-    /// Run only this part of the trials, as in slice:1/3, for `squall merge`. Needs --format jsonl.
+    /// Keep every event in the log, too. Some 40 bytes a call, compressed.
+    #[arg(long)]
+    pub(super) events: bool,
+
+    /// Run only this part of the trials, as in slice:1/3, for `squall merge`. Needs --format jsonl or --report-dir.
     #[arg(long, value_name = "slice:I/N", value_parser = shard)]
     pub(super) shard: Option<Shard>,
 }
@@ -149,7 +153,7 @@ pub(super) struct Output {
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub(super) format: Format,
 
-    /// Also write every format into this folder.
+    /// Also write every format into this folder. A run that was interrupted goes on where it stopped.
     #[arg(long, value_name = "DIR")]
     pub(super) report_dir: Option<PathBuf>,
 
@@ -193,6 +197,34 @@ pub(super) struct BaselineArgs {
     /// The baseline file, to be checked in.
     #[arg(long, value_name = "FILE", default_value = "squall-baseline.json")]
     pub(super) file: PathBuf,
+
+    /// Let a metric move so far, as in p99=10%, recovery=500ms or success_rate=0.1% (points); may be given several times.
+    #[arg(long = "tolerance", value_name = "METRIC=MARGIN", value_parser = tolerance)]
+    pub(super) tolerances: Vec<(Metric, Margin)>,
+
+    /// How differences are told.
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(super) format: CheckFormat,
+}
+
+/// `p99=10%`.
+fn tolerance(text: &str) -> Result<(Metric, Margin), String> {
+    let (name, amount) = text.split_once('=').ok_or("a tolerance is written METRIC=MARGIN, as in p99=10%")?;
+    let metric: Metric = name.parse().map_err(|error: crate::scenario::metric::UnknownMetric| error.to_string())?;
+    margin(amount, metric).map(|margin| (metric, margin))
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum CheckFormat {
+    /// A line a difference.
+    #[default]
+    Human,
+    /// One JSON document.
+    Json,
+    /// Markdown, for a step summary.
+    Markdown,
+    /// GitHub annotations.
+    Github,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -239,6 +271,14 @@ pub(super) struct Explain {
     /// The first call that failed.
     #[arg(long, conflicts_with = "calls")]
     pub(super) first_failure: bool,
+
+    /// Print every event of the trial as a line of JSON instead, behind a line that says which trial it is.
+    #[arg(long, conflicts_with_all = ["calls", "first_failure"])]
+    pub(super) events: bool,
+
+    /// Run the control twin: the same trial without faults.
+    #[arg(long)]
+    pub(super) control: bool,
 }
 
 /// `slice:2/3`.

@@ -1,23 +1,37 @@
 //! `squall baseline`: keep what a run came to, and find out when it gets worse.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use super::args::{self, BaselineAction};
+use super::args::{self, BaselineAction, CheckFormat};
 use super::exit::{Exit, Failure, plural};
 use super::request::Selection;
 use super::streams::Streams;
 use super::{conclude, files, trials};
-use crate::analysis::{BASELINE_VERSION, Baseline, Difference, DifferenceKind, Moved};
+use crate::analysis::{BASELINE_VERSION, Baseline, Tolerances};
+use crate::report::difference::Check;
 use crate::report::figure;
+
+/// What a command was asked.
+struct Asked {
+    selection: Selection,
+    tolerances: Tolerances,
+    format: CheckFormat,
+}
 
 pub(super) fn baseline(typed: args::BaselineArgs, streams: &Streams) -> Result<Exit, Failure> {
     let path = typed.file;
-    let selection = Selection::meant(typed.selection);
+    let mut tolerances = Tolerances::default();
+    typed.tolerances.into_iter().for_each(|(metric, margin)| tolerances.set(metric, margin));
+    let mut selection = Selection::meant(typed.selection);
+    // A baseline holds what these seeds come to, exactly: no interval has to become narrower for it.
+    selection.may_grow = false;
+    let asked = Asked { selection, tolerances, format: typed.format };
     match typed.action {
-        BaselineAction::Save => save(&path, &selection, streams),
-        BaselineAction::Check => check(&path, &selection, streams),
-        BaselineAction::Accept => accept(&path, &selection, streams),
+        BaselineAction::Save => save(&path, &asked, streams),
+        BaselineAction::Check => check(&path, &asked, streams),
+        BaselineAction::Accept => accept(&path, &asked, streams),
         BaselineAction::Show => {
             let baseline = read(&path)?;
             streams.data(|out| show(&baseline, out))?;
@@ -26,28 +40,30 @@ pub(super) fn baseline(typed: args::BaselineArgs, streams: &Streams) -> Result<E
     }
 }
 
-fn save(path: &Path, selection: &Selection, streams: &Streams) -> Result<Exit, Failure> {
+fn save(path: &Path, asked: &Asked, streams: &Streams) -> Result<Exit, Failure> {
     refuse_in_ci()?;
     if path.exists() {
         let path = path.display();
         return Err(Failure::Usage(format!("{path} exists already; `squall baseline accept` brings it up to date")));
     }
-    write(path, &run(selection, streams)?, streams)
+    write(path, &run(asked, streams)?.baseline, streams)
 }
 
-fn check(path: &Path, selection: &Selection, streams: &Streams) -> Result<Exit, Failure> {
+fn check(path: &Path, asked: &Asked, streams: &Streams) -> Result<Exit, Failure> {
     let before = read(path)?;
-    let now = run(selection, streams)?;
-    let differences = tell(&before, &now, selection, streams)?;
-    Ok(if differences.iter().any(Difference::fails) { Exit::Regression } else { Exit::Good })
+    if tell(&before, &run(asked, streams)?, asked, streams)? { Ok(Exit::Regression) } else { Ok(Exit::Good) }
 }
 
-fn accept(path: &Path, selection: &Selection, streams: &Streams) -> Result<Exit, Failure> {
+fn accept(path: &Path, asked: &Asked, streams: &Streams) -> Result<Exit, Failure> {
     refuse_in_ci()?;
     let mut accepted = read(path)?;
-    let now = run(selection, streams)?;
-    tell(&accepted, &now, selection, streams)?;
-    if selection.is_everything() {
+    let now = run(asked, streams)?;
+    // Other seeds are a reason not to compare, not one not to accept.
+    if accepted.other_seeds(&now.baseline).is_none() {
+        tell(&accepted, &now, asked, streams)?;
+    }
+    let now = now.baseline;
+    if asked.selection.is_everything() {
         accepted = now;
     } else {
         // What was not run stays as it was accepted.
@@ -59,9 +75,16 @@ fn accept(path: &Path, selection: &Selection, streams: &Streams) -> Result<Exit,
     write(path, &accepted, streams)
 }
 
-fn run(selection: &Selection, streams: &Streams) -> Result<Baseline, Failure> {
-    let (plans, log) = trials::run(selection, streams)?;
-    Ok(Baseline::of(&conclude::outcomes(&plans, &log)?))
+/// What was run, and where each scenario stands.
+struct Ran {
+    baseline: Baseline,
+    files: Vec<(String, String)>,
+}
+
+fn run(asked: &Asked, streams: &Streams) -> Result<Ran, Failure> {
+    let trials::Ran { plans, log, .. } = trials::run(&asked.selection, streams)?;
+    let files = plans.iter().map(|plan| (plan.name.clone(), plan.file.clone())).collect();
+    Ok(Ran { baseline: Baseline::of(&conclude::outcomes(&plans, &log)?), files })
 }
 
 /// A baseline that a build accepts by itself catches nothing.
@@ -100,44 +123,29 @@ fn write(path: &Path, baseline: &Baseline, streams: &Streams) -> Result<Exit, Fa
     Ok(Exit::Good)
 }
 
-/// Says how a run differs from what was accepted, a line a difference.
-fn tell(
-    before: &Baseline,
-    now: &Baseline,
-    selection: &Selection,
-    streams: &Streams,
-) -> Result<Vec<Difference>, Failure> {
-    let differences = before.compare(now, selection.is_everything());
-    streams.data(|out| {
-        if before.squall_version != now.squall_version {
-            let (old, new) = (&before.squall_version, &now.squall_version);
-            writeln!(out, "the baseline is of Squall {old}, this is {new}: logs may differ, figures are compared")?;
-        }
-        differences.iter().try_for_each(|difference| writeln!(out, "{}", line(difference)))?;
-        let count = now.scenarios.values().map(std::collections::BTreeMap::len).sum();
-        let failed = differences.iter().filter(|difference| difference.fails()).count();
-        let what = if failed > 0 { "worse than the baseline" } else { "no worse than the baseline" };
-        writeln!(out, "{}, {}: {what}", plural(now.scenarios.len(), "scenario"), strategies(count))
+/// Reports how a run differs from what was accepted; whether it got worse.
+fn tell(before: &Baseline, ran: &Ran, asked: &Asked, streams: &Streams) -> Result<bool, Failure> {
+    let now = &ran.baseline;
+    if let Some((scenario, strategy)) = before.other_seeds(now) {
+        return Err(Failure::Usage(format!(
+            "the baseline has other seeds for {scenario} {strategy}: run with the same, or `squall baseline accept` anew"
+        )));
+    }
+    let differences = before.compare(now, asked.selection.is_everything(), &asked.tolerances);
+    let check = Check {
+        differences: &differences,
+        scenarios: now.scenarios.len(),
+        strategies: now.scenarios.values().map(BTreeMap::len).sum(),
+        version: &before.squall_version,
+        files: &ran.files,
+    };
+    streams.data(|out| match asked.format {
+        CheckFormat::Human => check.human(out),
+        CheckFormat::Markdown => check.markdown(out),
+        CheckFormat::Github => check.github(out),
+        CheckFormat::Json => check.json(out),
     })?;
-    Ok(differences)
-}
-
-fn strategies(count: usize) -> String {
-    format!("{count} {}", if count == 1 { "strategy" } else { "strategies" })
-}
-
-fn line(difference: &Difference) -> String {
-    let moved = |Moved { metric, before, after }: &Moved| {
-        format!("{metric} from {} to {}", figure(*metric, *before), figure(*metric, *after))
-    };
-    let (word, what) = match &difference.kind {
-        DifferenceKind::New => ("new", String::new()),
-        DifferenceKind::Gone => ("gone", String::new()),
-        DifferenceKind::Changed => ("changed", "no figure beyond its tolerance".to_owned()),
-        DifferenceKind::Improved(figures) => ("improved", moved(figures)),
-        DifferenceKind::Regressed(figures) => ("regressed", moved(figures)),
-    };
-    format!("{word:9}  {} {}  {what}", difference.scenario, difference.strategy).trim_end().to_owned()
+    Ok(check.fails())
 }
 
 fn show(baseline: &Baseline, out: &mut dyn io::Write) -> io::Result<()> {

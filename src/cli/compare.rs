@@ -3,7 +3,8 @@
 use super::exit::{Exit, Failure};
 use super::request::Selection;
 use super::streams::Streams;
-use super::{args, conclude, trials};
+use super::trials::{self, Ran};
+use super::{args, conclude};
 use crate::analysis::{Comparison, ScenarioOutcome};
 use crate::report::figure;
 use crate::scenario::metric::Better;
@@ -14,7 +15,7 @@ pub(super) fn compare(typed: args::Compare, streams: &Streams) -> Result<Exit, F
     }
     let mut selection = Selection::meant(typed.selection);
     selection.strategies = vec![typed.a.clone(), typed.b.clone()];
-    let (plans, log) = trials::run(&selection, streams)?;
+    let Ran { plans, log, .. } = trials::run(&selection, streams)?;
     let mut outcomes = conclude::outcomes(&plans, &log)?;
     outcomes.retain(|outcome| outcome.strategies.len() == 2);
     if outcomes.is_empty() {

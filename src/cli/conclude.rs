@@ -10,7 +10,7 @@ use super::request::Output;
 use super::streams::Streams;
 use crate::analysis::{ScenarioOutcome, Trial, judge};
 use crate::report::human::{self, Paint};
-use crate::report::log::{Line, Log};
+use crate::report::log::{Line, Log, Shard};
 use crate::report::{Run, github, json, junit, markdown};
 use crate::scenario::Plan;
 
@@ -60,14 +60,31 @@ fn write(run: &Run, log: &Log, format: Format, options: human::Options, out: &mu
 /// Every format that is a document, each in its file.
 fn write_files(run: &Run, log: &Log, on_terminal: human::Options, folder: &Path) -> Result<(), Failure> {
     let options = human::Options { width: FILE_WIDTH, paint: Paint::Plain, ..on_terminal };
-    let table = [
-        ("report.txt", Format::Human),
-        ("report.json", Format::Json),
-        ("report.md", Format::Markdown),
-        ("junit.xml", Format::Junit),
-        ("squall.jsonl", Format::Jsonl),
-    ];
-    table
-        .into_iter()
-        .try_for_each(|(name, format)| files::write(&folder.join(name), |out| write(run, log, format, options, out)))
+    let document =
+        |(name, format): (&str, Format)| files::write(&folder.join(name), |out| write(run, log, format, options, out));
+    DOCUMENTS.into_iter().try_for_each(document)?;
+    files::write(&folder.join(log_name(Shard::WHOLE)), |out| log.write_compressed(out))
+}
+
+/// The documents of a report folder; its log comes beside them.
+const DOCUMENTS: [(&str, Format); 4] = [
+    ("report.txt", Format::Human),
+    ("report.json", Format::Json),
+    ("report.md", Format::Markdown),
+    ("junit.xml", Format::Junit),
+];
+
+/// What the log of a part of a run is called.
+pub(super) fn log_name(shard: Shard) -> String {
+    match shard {
+        Shard::WHOLE => "squall.jsonl.zst".to_owned(),
+        Shard { index, count } => format!("squall-{index}-of-{count}.jsonl.zst"),
+    }
+}
+
+/// Removes what a process that was killed while it wrote reports left beside them.
+pub(super) fn clean(folder: &Path, shard: Shard) -> Result<(), Failure> {
+    let log = log_name(shard);
+    let documents = DOCUMENTS.iter().map(|(name, _)| *name).filter(|_| shard == Shard::WHOLE);
+    documents.chain([log.as_str()]).try_for_each(|name| files::clean(&folder.join(name)))
 }

@@ -36,7 +36,10 @@ pub(super) enum Failure {
     /// Nothing was selected, and why.
     Nothing(String),
     /// Somebody asked to stop.
-    Interrupted,
+    Interrupted {
+        /// Whether the same command goes on where this one stopped.
+        resumable: bool,
+    },
     /// Nobody reads the output any more.
     ReaderGone,
     /// Something else went wrong: doing what, and why.
@@ -77,7 +80,7 @@ impl Failure {
         match self {
             Self::Usage(_) | Self::Scenarios(_) => Exit::Usage,
             Self::Nothing(_) => Exit::Nothing,
-            Self::Interrupted => Exit::Interrupted,
+            Self::Interrupted { .. } => Exit::Interrupted,
             // `squall list | head` is no failure.
             Self::ReaderGone => Exit::Good,
             Self::Internal(..) => Exit::Internal,
@@ -98,7 +101,10 @@ pub(super) fn fail(failure: &Failure, streams: &Streams) -> ExitCode {
             let (mistake, file) = (plural(mistakes, "mistake"), plural(all.len(), "file"));
             streams.error(&format!("{mistake} in {file}; nothing was run"));
         }
-        Failure::Interrupted => streams.error("interrupted; nothing was reported"),
+        Failure::Interrupted { resumable: false } => streams.error("interrupted; nothing was reported"),
+        Failure::Interrupted { resumable: true } => {
+            streams.error("interrupted; nothing was reported, and the same command goes on from here");
+        }
         Failure::ReaderGone => {}
         Failure::Internal(doing, error) => {
             streams.error(doing);

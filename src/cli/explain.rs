@@ -9,7 +9,8 @@ use super::args;
 use super::exit::{Exit, Failure};
 use super::plans;
 use super::streams::Streams;
-use crate::record::{CallId, Code, Event, Header, Kind};
+use crate::record::{CallId, Code, ConnectionChange, Event, Header, Kind};
+use crate::report::log::event_line;
 use crate::scenario::Plan;
 use crate::trial::{self, TrialSpec};
 
@@ -25,11 +26,15 @@ pub(super) fn explain(typed: &args::Explain, streams: &Streams) -> Result<Exit, 
     let spec = TrialSpec {
         strategy: strategy(plan, typed.strategy.as_deref())?,
         seed: typed.seed.unwrap_or(plan.seeds.first),
-        control: false,
+        control: typed.control,
     };
     let header = trial::header(plan, spec);
     let events = trial::run(plan, spec, Vec::<Event>::new())
         .map_err(|error| Failure::Internal("the trial could not be run".to_owned(), error.into()))?;
+    if typed.events {
+        streams.data(|out| print(&header, &events, out))?;
+        return Ok(Exit::Good);
+    }
     let calls = if typed.calls.is_empty() { chosen(&events, typed.first_failure) } else { typed.calls.clone() };
     if calls.is_empty() {
         return Err(Failure::Nothing("no call failed".to_owned()));
@@ -47,6 +52,13 @@ fn strategy(plan: &Plan, name: Option<&str>) -> Result<usize, Failure> {
         let names: Vec<&str> = plan.strategies.iter().map(|strategy| strategy.name.as_str()).collect();
         Failure::Nothing(format!("{} has no strategy named `{name}`; there are {}", plan.name, names.join(", ")))
     })
+}
+
+fn print(header: &Header, events: &[Event], out: &mut dyn io::Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, header)?;
+    writeln!(out)?;
+    let mut lines = events.iter().map(event_line);
+    lines.try_for_each(|line| out.write_all(&line).and_then(|()| out.write_all(b"\n")))
 }
 
 /// The calls that took longest, or the first that failed.
@@ -83,10 +95,11 @@ fn story(header: &Header, events: &[Event], call: CallId, out: &mut dyn io::Writ
     for event in events {
         let begins = matches!(event.kind, Kind::CallStarted { call: other, .. } if other == call);
         open |= begins;
-        let told = match about(&event.kind) {
-            Some(other) => other == call,
-            // The weather is part of the story while the call is under way.
-            None => open,
+        let told = match (about(&event.kind), client(&event.kind)) {
+            (Some(other), _) => other == call,
+            // The weather is part of the story while the call is under way, and so are its client's own connections.
+            (None, Some(client)) => open && client == call.client(),
+            (None, None) => open,
         };
         if let Some(line) = line(header, &event.kind).filter(|_| told) {
             writeln!(out, "  {}  {line}", event.at)?;
@@ -114,6 +127,14 @@ const fn about(kind: &Kind) -> Option<CallId> {
         | Kind::Shed { call, .. }
         | Kind::Recorded { call, .. }
         | Kind::RecordLost { call, .. } => Some(*call),
+        _ => None,
+    }
+}
+
+/// The client that an event is about, beyond any one call.
+const fn client(kind: &Kind) -> Option<u32> {
+    match kind {
+        Kind::Breaker { client, .. } | Kind::Connection { client, .. } => Some(*client),
         _ => None,
     }
 }
@@ -152,6 +173,17 @@ fn line(header: &Header, kind: &Kind) -> Option<String> {
         Kind::Host { server, change } => format!("[server {server} is {change:?}]"),
         Kind::FaultStarted { fault: place } => format!("[{} begins]", fault(place)),
         Kind::FaultEnded { fault: place } => format!("[{} ends]", fault(place)),
-        Kind::Breaker { .. } | Kind::Connection { .. } | Kind::FaultCounted { .. } | Kind::Ended { .. } => return None,
+        Kind::Breaker { closed, .. } => match closed {
+            Some(true) => "[the client's breaker closes]".to_owned(),
+            Some(false) => "[the client's breaker opens]".to_owned(),
+            None => "[the client's breaker lets a call through to see]".to_owned(),
+        },
+        Kind::Connection { server, change, .. } => match change {
+            ConnectionChange::Connecting => format!("[the client connects to server {server}]"),
+            ConnectionChange::Ready => format!("[the client is connected to server {server}]"),
+            ConnectionChange::Failed => format!("[the client cannot connect to server {server}]"),
+            ConnectionChange::Closed => format!("[the client's connection to server {server} is gone]"),
+        },
+        Kind::FaultCounted { .. } | Kind::Ended { .. } => return None,
     })
 }

@@ -10,6 +10,21 @@ pub(super) fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result
     write_beside(path, fill).map_err(|error| Failure::file("write", path, error))
 }
 
+/// What stands before the name of a file while it is written; what follows it is drawn.
+fn beside(path: &Path) -> String {
+    format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// Removes what processes that were killed while they wrote the file left beside it.
+pub(super) fn clean(path: &Path) -> Result<(), Failure> {
+    let (folder, beside) = (path.parent().unwrap_or(Path::new(".")), beside(path));
+    // Without the folder nothing was left in it.
+    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(()) };
+    let left = entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(&beside));
+    let mut left = left.map(|entry| entry.path());
+    left.try_for_each(|path| std::fs::remove_file(&path).map_err(|error| Failure::file("remove", &path, error)))
+}
+
 fn write_beside(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -17,7 +32,7 @@ fn write_beside(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>
     };
     std::fs::create_dir_all(folder)?;
     // The same folder is the same file system, where a rename is atomic.
-    let mut beside = tempfile::Builder::new().prefix(".squall-").permissions(readable()).tempfile_in(folder)?;
+    let mut beside = tempfile::Builder::new().prefix(&beside(path)).permissions(readable()).tempfile_in(folder)?;
     {
         let mut buffered = io::BufWriter::with_capacity(1 << 16, &mut beside);
         fill(&mut buffered)?;
@@ -46,6 +61,11 @@ mod tests {
         let failed = write(&path, |out| out.write_all(b"ne").and_then(|()| Err(io::Error::other("disk full"))));
         assert!(failed.is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
-        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing is left beside it");
+        let count = || std::fs::read_dir(path.parent().unwrap()).unwrap().count();
+        assert_eq!(count(), 1, "nothing is left beside it");
+        std::fs::write(path.with_file_name(".report.json.Abc"), "to").unwrap();
+        std::fs::write(path.with_file_name(".report.txt.Abc"), "to").unwrap();
+        clean(&path).unwrap();
+        assert_eq!(count(), 2, "what another file's writer left is another's");
     }
 }

@@ -3,6 +3,7 @@
 //! A path is a file or a folder. Without one it is `scenarios/`, and where that does not exist the catalogue that comes with
 //! Squall, so that the first run needs no file. A name of the catalogue works as well, unless a file is called so.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use super::exit::Failure;
@@ -56,32 +57,52 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<Scenario>, Failure> {
 ///
 /// Mistakes, if another version of Squall wrote it.
 pub(super) fn kept(texts: &[Text]) -> Result<Vec<Plan>, Failure> {
-    let parse_one = |kept: &Text| parse(&kept.file, &kept.text, &Shared(&kept.shared));
-    texts.iter().map(parse_one).collect::<Result<_, _>>().map_err(|mistakes| Failure::Scenarios(vec![mistakes]))
+    texts.iter().map(Text::plan).collect::<Result<_, _>>().map_err(|mistakes| Failure::Scenarios(vec![mistakes]))
 }
 
 fn from_file(path: &Path) -> Result<Scenario, Diagnostics> {
-    let plan = load(path)?;
-    // It could be read a moment ago; if it is gone by now, the log will not be of use, but the run is.
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    Ok(scenario(plan, text, &Beside::of(path)))
+    // What cannot be read as text has its own diagnostics.
+    let Ok(text) = std::fs::read_to_string(path) else {
+        return load(path).map(|plan| Scenario { plan, text: Text::default() });
+    };
+    remembered(&path.display().to_string(), text, &Beside::of(path))
 }
 
 fn built_in(embedded: &'static Embedded) -> Result<Scenario, Diagnostics> {
-    Ok(scenario(embedded.load()?, embedded.text.to_owned(), embedded))
+    remembered(&format!("{FOLDER}/{}", embedded.path), embedded.text.to_owned(), embedded)
 }
 
-fn scenario(plan: Plan, text: String, resolver: &dyn Resolver) -> Scenario {
-    let text = Text { file: plan.file.clone(), text, shared: resolver.shared().unwrap_or_default() };
-    Scenario { plan, text }
+/// Reads a scenario, and remembers everything that it was read from.
+fn remembered(name: &str, text: String, resolver: &dyn Resolver) -> Result<Scenario, Diagnostics> {
+    let memory = Memory { resolver, read: RefCell::default() };
+    let plan = parse(name, &text, &memory)?;
+    let text = Text {
+        file: plan.file.clone(),
+        text,
+        shared: resolver.shared().unwrap_or_default(),
+        files: memory.read.into_inner(),
+    };
+    Ok(Scenario { plan, text })
 }
 
-/// The shared strategies that a log keeps.
-struct Shared<'a>(&'a [(String, String)]);
+/// Remembers which files a scenario names, and what they say.
+struct Memory<'r> {
+    resolver: &'r dyn Resolver,
+    read: RefCell<Vec<(String, String)>>,
+}
 
-impl Resolver for Shared<'_> {
+impl Resolver for Memory<'_> {
     fn shared(&self) -> Result<Vec<(String, String)>, (String, String)> {
-        Ok(self.0.to_vec())
+        self.resolver.shared()
+    }
+
+    fn read(&self, file: &str) -> Result<String, String> {
+        let text = self.resolver.read(file)?;
+        let mut read = self.read.borrow_mut();
+        if read.iter().all(|(known, _)| known != file) {
+            read.push((file.to_owned(), text.clone()));
+        }
+        Ok(text)
     }
 }
 

@@ -7,7 +7,7 @@ use super::args::{self, Format, Inconclusive, SummaryMode};
 use crate::analysis::Policy;
 use crate::report::human::Summary;
 use crate::report::log::Shard;
-use crate::scenario::Seeds;
+use crate::scenario::{Plan, Seeds};
 
 /// Trials that were asked for.
 #[derive(Debug)]
@@ -24,6 +24,12 @@ pub(super) struct Selection {
     pub(super) progress: bool,
     /// Which part of them.
     pub(super) shard: Shard,
+    /// Whether their events are kept.
+    pub(super) events: bool,
+    /// The folder whose journal keeps what is done, so that an interrupted run can go on.
+    pub(super) journal: Option<PathBuf>,
+    /// Whether a scenario may run more seeds than it begins with.
+    pub(super) may_grow: bool,
 }
 
 /// What becomes of a result.
@@ -57,7 +63,15 @@ impl Selection {
             threads: typed.jobs.map_or_else(cores, usize::from),
             progress: !typed.quiet,
             shard: Shard::WHOLE,
+            events: false,
+            journal: None,
+            may_grow: true,
         }
+    }
+
+    /// Whether a scenario decides by itself how many seeds it needs. Whoever says how many wants as many.
+    pub(super) fn grows(&self, plan: &Plan) -> bool {
+        self.may_grow && self.seeds.is_open() && !plan.enough.until.is_empty()
     }
 
     /// Whether it is all that there is.
@@ -86,6 +100,11 @@ impl Output {
 }
 
 impl SeedChoice {
+    /// Whether the scenario says which seeds.
+    const fn is_open(self) -> bool {
+        self.first.is_none() && self.count.is_none()
+    }
+
     /// The seeds of a scenario that would itself run with `own`.
     pub(super) fn of(self, own: Seeds) -> Seeds {
         // One seed is asked for to look at it: it comes alone unless more are asked for.

@@ -77,7 +77,7 @@ fn scenarios(chosen: &[&'static Suite], params: &[Params], streams: &Streams) ->
 
 fn failure(error: LabError) -> Failure {
     match error {
-        LabError::Experiment(ExperimentError::Interrupted) => Failure::Interrupted,
+        LabError::Experiment(ExperimentError::Interrupted) => Failure::Interrupted { resumable: false },
         LabError::Scenario(diagnostics) => Failure::Scenarios(vec![diagnostics]),
         error => Failure::Internal("a suite could not be run".to_owned(), error.into()),
     }

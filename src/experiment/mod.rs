@@ -54,7 +54,7 @@ pub enum ExperimentError {
 }
 
 /// Runs all `jobs` on `threads` threads, at least one. `make` begins the fold of a trial, `done` is told the index of each
-/// that is finished, and nothing new begins once `cancelled` is set. The outputs come in the order of the jobs.
+/// that is finished and what came of it, and nothing new begins once `cancelled` is set. The outputs come in the order of the jobs.
 ///
 /// # Errors
 ///
@@ -63,7 +63,7 @@ pub fn run<F: Fold>(
     jobs: &[Job<'_>],
     threads: usize,
     make: impl Fn(&Header) -> F + Sync,
-    done: impl Fn(usize) + Sync,
+    done: impl Fn(usize, &F::Output) + Sync,
     cancelled: &AtomicBool,
 ) -> Result<Vec<F::Output>, ExperimentError> {
     let next = AtomicUsize::new(0);
@@ -73,8 +73,10 @@ pub fn run<F: Fold>(
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(job) = jobs.get(index) else { break };
             let output = run_one(job, &make);
+            if let Ok(output) = &output {
+                done(index, output);
+            }
             finished.lock().unwrap_or_else(PoisonError::into_inner).push((index, output));
-            done(index);
         }
     };
     std::thread::scope(|scope| {

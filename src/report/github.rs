@@ -4,7 +4,7 @@
 
 use std::io;
 
-use super::{Run, junit, reproduce};
+use super::{Run, reproduce, why};
 use crate::analysis::{ScenarioOutcome, Verdict};
 
 /// Writes a run: a line a failure, none if everything held.
@@ -20,29 +20,39 @@ fn scenario(run: &Run, outcome: &ScenarioOutcome, out: &mut dyn io::Write) -> io
     for fault in outcome.faults.iter().filter(|fault| fault.never_fired()) {
         let title = format!("fault {} never fired", fault.id);
         let message = format!("{title}\n{}", reproduce::scenario(outcome));
-        annotation("error", &outcome.file, fault.line as usize, &title, &message, out)?;
+        let place = Place { file: &outcome.file, line: fault.line as usize };
+        annotation("error", Some(place), &title, &message, out)?;
     }
     for strategy in &outcome.strategies {
         for judgement in strategy.expectations.iter().filter(|judgement| judgement.verdict != Verdict::Pass) {
             let level = if judgement.fails(run.policy) { "error" } else { "warning" };
-            let command = reproduce::expectation(outcome, &strategy.name, judgement);
-            let message = format!("{}: {}\n{command}", strategy.name, junit::observed(judgement));
-            annotation(level, &outcome.file, judgement.line, &judgement.text, &message, out)?;
+            let mut lines = why::lines(outcome, judgement);
+            lines.extend(why::commands(outcome, &strategy.name, judgement));
+            let message = format!("{}: {}", strategy.name, lines.join("\n"));
+            let place = Place { file: &outcome.file, line: judgement.line };
+            annotation(level, Some(place), &judgement.text, &message, out)?;
         }
     }
     Ok(())
 }
 
-fn annotation(
+/// A line of a file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    pub(super) file: &'a str,
+    pub(super) line: usize,
+}
+
+/// Writes one annotation.
+pub(super) fn annotation(
     level: &str,
-    file: &str,
-    line: usize,
+    place: Option<Place<'_>>,
     title: &str,
     message: &str,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
-    let (file, title, message) = (property(file), property(title), data(message));
-    writeln!(out, "::{level} file={file},line={line},title={title}::{message}")
+    let place = place.map_or_else(String::new, |Place { file, line }| format!("file={},line={line},", property(file)));
+    writeln!(out, "::{level} {place}title={}::{}", property(title), data(message))
 }
 
 /// As GitHub's own toolkit escapes a message.
@@ -62,7 +72,8 @@ mod tests {
     #[test]
     fn an_annotation_is_one_line() {
         let mut out = Vec::new();
-        annotation("error", "a,b.yaml", 7, "x: y >= 99%", "one\ntwo", &mut out).unwrap();
+        let place = Place { file: "a,b.yaml", line: 7 };
+        annotation("error", Some(place), "x: y >= 99%", "one\ntwo", &mut out).unwrap();
         let expected = "::error file=a%2Cb.yaml,line=7,title=x%3A y >= 99%25::one%0Atwo\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }

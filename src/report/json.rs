@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 
 use super::Run;
 use crate::analysis::stats::Estimate;
-use crate::analysis::{Comparison, FaultOutcome, Figure, Judgement, ScenarioOutcome, StrategyOutcome};
+use crate::analysis::{Comparison, FaultOutcome, Figure, Judgement, Rank, ScenarioOutcome, Standing, StrategyOutcome};
+use crate::scenario::Metric;
 
 /// The version of the JSON's shape.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -33,6 +34,7 @@ struct Scenario<'a> {
     faults: Vec<Fault<'a>>,
     strategies: Vec<Strategy<'a>>,
     comparisons: Vec<Value>,
+    ranking: Vec<Value>,
     verdict: &'static str,
 }
 
@@ -79,6 +81,7 @@ fn scenario<'a>(run: &Run, outcome: &'a ScenarioOutcome) -> Scenario<'a> {
         faults: outcome.faults.iter().map(fault).collect(),
         strategies: outcome.strategies.iter().map(strategy).collect(),
         comparisons: outcome.comparisons.iter().map(comparison).collect(),
+        ranking: outcome.ranking.iter().map(rank).collect(),
         verdict: outcome.verdict(run.policy).name(),
     }
 }
@@ -124,6 +127,8 @@ fn expectation(judgement: &Judgement) -> Value {
         "high": observed.map(|observed| number(observed.high)),
         "bound": judgement.bound.map(number),
         "failing_seeds": judgement.failing_seeds,
+        "window_ns": judgement.window_ns,
+        "witnesses": judgement.witnesses,
     })
 }
 
@@ -135,6 +140,24 @@ fn comparison(comparison: &Comparison) -> Value {
         "difference": number(comparison.difference.mean),
         "low": number(comparison.difference.low),
         "high": number(comparison.difference.high),
+    })
+}
+
+/// A place, and how its strategy stands to the next one: `beats`, `loses` or `ties`.
+fn rank(rank: &Rank) -> Value {
+    let margin = |metric: Metric, by: Estimate| {
+        let mut object = interval(by);
+        object.insert("metric".to_owned(), metric.name().into());
+        Value::from(object)
+    };
+    let (next, standing, margin) = match &rank.next {
+        None => (Value::Null, Value::Null, Value::Null),
+        Some((next, Standing::Ties)) => (next.as_str().into(), "ties".into(), Value::Null),
+        Some((next, Standing::Beats { metric, by })) => (next.as_str().into(), "beats".into(), margin(*metric, *by)),
+        Some((next, Standing::Loses { metric, by })) => (next.as_str().into(), "loses".into(), margin(*metric, *by)),
+    };
+    serde_json::json!({
+        "place": rank.place, "strategy": rank.strategy, "next": next, "standing": standing, "margin": margin,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Run, junit, reproduce, units};
+use super::{Run, ranking, units, why};
 use crate::analysis::{ScenarioOutcome, StrategyOutcome, Verdict};
 use crate::scenario::Metric;
 
@@ -41,6 +41,10 @@ fn scenario(run: &Run, outcome: &ScenarioOutcome, out: &mut dyn io::Write) -> io
         writeln!(out, "| {} | {} |", cell(&strategy.name), row(strategy).join(" | "))?;
     }
     writeln!(out)?;
+    for [place, name, standing] in ranking::rows(outcome) {
+        writeln!(out, "- {place} **{name}** {standing}")?;
+    }
+    writeln!(out)?;
     failures(run, outcome).iter().try_for_each(|line| writeln!(out, "{line}"))
 }
 
@@ -62,11 +66,11 @@ fn failures(run: &Run, outcome: &ScenarioOutcome) -> Vec<String> {
     }
     for strategy in &outcome.strategies {
         for judgement in strategy.expectations.iter().filter(|judgement| judgement.verdict != Verdict::Pass) {
-            let place = format!("{}:{}", outcome.file, judgement.line);
-            let what = junit::observed(judgement);
-            lines.push(format!("- {} `{}`: {what} (`{place}`)", mark(judgement.verdict), judgement.text));
+            lines.push(format!("- {} {}: `{}`", mark(judgement.verdict), strategy.name, judgement.text));
+            lines.extend(why::lines(outcome, judgement).into_iter().map(|line| format!("  - {line}")));
             if judgement.fails(run.policy) {
-                lines.push(format!("  `{}`", reproduce::expectation(outcome, &strategy.name, judgement)));
+                let commands = why::commands(outcome, &strategy.name, judgement);
+                lines.extend(commands.iter().map(|command| format!("  - `{command}`")));
             }
         }
     }

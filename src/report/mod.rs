@@ -3,15 +3,20 @@
 //! Rule: a report says what an outcome says and computes nothing of its own. It depends on the outcome and on the options it
 //! is given, never on the clock, the locale or the directory, so the same run gives the same bytes everywhere.
 
+pub mod difference;
 pub mod github;
 #[cfg(feature = "cli")]
 pub mod human;
 pub mod json;
+#[cfg(feature = "cli")]
 pub mod junit;
+#[cfg(feature = "cli")]
 pub mod log;
 pub mod markdown;
+mod ranking;
 mod reproduce;
 mod units;
+mod why;
 
 use crate::analysis::{Policy, ScenarioOutcome, Verdict};
 use crate::scenario::Metric;

@@ -9,6 +9,18 @@ pub(super) fn expectation(scenario: &ScenarioOutcome, strategy: &str, judgement:
     format!("squall run {} --strategy {strategy}{seed}", quoted(&scenario.file))
 }
 
+/// Tells the story of the calls that show the failure, if there are any.
+pub(super) fn story(scenario: &ScenarioOutcome, strategy: &str, judgement: &Judgement) -> Option<String> {
+    let (seed, first) = (judgement.failing_seeds.first()?, judgement.witnesses.first()?);
+    let file = quoted(&scenario.file);
+    Some(format!("squall explain {file} --strategy {strategy} --seed {seed} --call {}", first.call))
+}
+
+/// Runs one strategy of a scenario.
+pub(super) fn strategy(file: &str, strategy: &str) -> String {
+    format!("squall run {} --strategy {strategy}", quoted(file))
+}
+
 /// Runs the scenario as it was run.
 pub(super) fn scenario(scenario: &ScenarioOutcome) -> String {
     format!("squall run {}", quoted(&scenario.file))

@@ -3,6 +3,7 @@
 //! This file says what a metric is called, what its unit is and which way is better; `analysis` computes them.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 /// A figure that a trial yields.
@@ -49,6 +50,8 @@ pub enum Metric {
     Executions,
     /// Calls that ended with an error.
     Errors,
+    /// Calls that ended with an error / calls.
+    ErrorRate,
 }
 
 /// What a figure is measured in.
@@ -84,7 +87,7 @@ pub struct UnknownMetric(pub String);
 
 impl Metric {
     /// Every metric, in the order of reports.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::SuccessRate,
         Self::Goodput,
         Self::Amplification,
@@ -105,6 +108,7 @@ impl Metric {
         Self::Attempts,
         Self::Executions,
         Self::Errors,
+        Self::ErrorRate,
     ];
 
     /// Its name in files and reports.
@@ -131,6 +135,7 @@ impl Metric {
             Self::Attempts => "attempts",
             Self::Executions => "executions",
             Self::Errors => "errors",
+            Self::ErrorRate => "error_rate",
         }
     }
 
@@ -159,7 +164,8 @@ impl Metric {
             Self::Calls => "Calls offered.",
             Self::Attempts => "Attempts made.",
             Self::Executions => "Handlers run.",
-            Self::Errors => "Calls that did not end OK.",
+            Self::Errors => "Calls that did not end OK, all or those `from` one origin or code.",
+            Self::ErrorRate => "Calls that did not end OK / calls, all or those `from` one origin or code.",
         }
     }
 
@@ -167,13 +173,22 @@ impl Metric {
     #[must_use]
     pub const fn unit(self) -> Unit {
         match self {
-            Self::SuccessRate | Self::WastedWork => Unit::Share,
+            Self::SuccessRate | Self::WastedWork | Self::ErrorRate => Unit::Share,
             Self::Goodput => Unit::PerSecond,
             Self::Amplification | Self::WorkAmplification => Unit::Ratio,
             Self::MeanLatency | Self::P50 | Self::P90 | Self::P95 | Self::P99 | Self::P999 => Unit::Milliseconds,
             Self::MaxLatency | Self::Recovery => Unit::Milliseconds,
             Self::LostAcknowledged | Self::Duplicates | Self::UnacknowledgedRecorded => Unit::Count,
             Self::Calls | Self::Attempts | Self::Executions | Self::Errors => Unit::Count,
+        }
+    }
+
+    /// Which figures it can have at all.
+    #[must_use]
+    pub const fn range(self) -> RangeInclusive<f64> {
+        match self.unit() {
+            Unit::Share => 0.0..=1.0,
+            _ => 0.0..=f64::INFINITY,
         }
     }
 

@@ -3,6 +3,7 @@
 //! A file becomes a [`Plan`] or a list of mistakes, never something in between. It is read in two stages: *raw* types
 //! mirror the file and know where everything stands; a *plan* is what it means, and has forgotten the file.
 
+mod amount;
 mod catalogue;
 mod check;
 mod diagnostics;
@@ -17,6 +18,7 @@ pub mod units;
 mod vocabulary;
 mod yaml;
 
+pub use self::amount::{Margin, figure, margin};
 pub use self::catalogue::{Embedded, catalogue, catalogue_strategies};
 pub use self::diagnostics::{Diagnostics, Position};
 pub use self::discover::{ScenarioSource, discover};

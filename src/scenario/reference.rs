@@ -82,10 +82,11 @@ pub(super) fn cell(schema: &Value) -> String {
 
 fn metrics(page: &mut String) {
     page.push_str(
-        "\n## Expectations\n\nEach is one line under `expect`: `strategy: [worst|best] metric op bound [when]`. The strategy may be `all`; `op` is one of\n\
+        "\n## Expectations\n\nEach is one line under `expect`: `strategy: [worst|best] metric op bound [when] [in 90% of seeds]`. The strategy may be `all`; `op` is one of\n\
          `>= > <= < == !=`; the bound is a figure, another strategy, or a factor times one (`0.5 * naive`); `when` is\n\
-         `during FAULT`, `before FAULT`, `after FAULT`, `after FAULT + 5s` or `between 10s and 20s`. Without `worst` or `best`, the\n\
-         mean over seeds must hold.\n\n| Metric | Written as | Better |\n|---|---|---|\n",
+         `during FAULT`, `before FAULT`, `after FAULT`, `after FAULT + 5s` or `between 10s and 20s`. The mean over seeds must hold;\n\
+         with `worst` or `best` that seed, with `in 90% of seeds` so many of them, each on its own. Errors are counted by who\n\
+         said so and with which code: `errors from network`, `error_rate from UNAVAILABLE`, `errors from UNAVAILABLE/breaker`.\n\n| Metric | Written as | Better |\n|---|---|---|\n",
     );
     for metric in Metric::ALL {
         let unit = match metric.unit() {

@@ -19,6 +19,7 @@ fn plan(clients: u32, load: Load, faults: Vec<FaultPlan>) -> Plan {
         drain: Duration::from_secs(5),
         warmup: Duration::ZERO,
         seeds: Seeds { first: 1, count: 1 },
+        enough: Enough::default(),
         servers: vec![ServerGroup {
             name: "telemetry".into(),
             replicas: 2,

@@ -13,7 +13,7 @@ use super::{Params, Suite};
 use crate::clock;
 use crate::resilience::effective_attempts;
 use crate::resilience::{BackoffConfig, BudgetConfig, BudgetKind, LayerConfig, RetryConfig, Strategy, WaitForReady};
-use crate::scenario::Metric;
+use crate::scenario::{ErrorFilter, Metric};
 use crate::telemetry::proto::telemetry_service_server::TelemetryService;
 use crate::telemetry::proto::{AlertRequest, AlertResponse};
 
@@ -162,7 +162,9 @@ strategies:
             ),
             1,
         )?;
-        let amplification = each(&runs[0], |run| run.metrics.whole().value(Metric::Amplification).unwrap_or(f64::NAN));
+        let amplification = each(&runs[0], |run| {
+            run.metrics.whole().value(Metric::Amplification, ErrorFilter::ANY).unwrap_or(f64::NAN)
+        });
         if amplification[0] - 1.0 > share / 2.0 { low = share } else { high = share }
     }
     Ok((low + high) / 2.0)

@@ -60,7 +60,7 @@ impl<'l> Lab<'l> {
             .collect();
         let parts = Arc::new(Scopes::of(plan).parts().clone());
         let make = |header: &_| Both(TrialFold::new(header, Arc::clone(&parts)), Bins::default());
-        let runs = experiment::run(&jobs, self.threads, make, |_| (), self.cancelled)?;
+        let runs = experiment::run(&jobs, self.threads, make, |_, _| (), self.cancelled)?;
         let mut runs = runs.into_iter();
         Ok(plan.strategies.iter().map(|_| runs.by_ref().take(seeds as usize).collect()).collect())
     }

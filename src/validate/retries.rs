@@ -5,7 +5,7 @@
 use super::finding::{Finding, Tolerance};
 use super::lab::{Lab, LabError, Run, each};
 use super::{Params, Suite};
-use crate::scenario::Metric;
+use crate::scenario::{ErrorFilter, Metric};
 
 /// Tiers that each retry.
 pub(super) const AMPLIFICATION: Suite = Suite {
@@ -116,7 +116,7 @@ fn budget(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
 }
 
 fn value(run: &Run, metric: Metric) -> f64 {
-    run.metrics.whole().value(metric).unwrap_or(f64::NAN)
+    run.metrics.whole().value(metric, ErrorFilter::ANY).unwrap_or(f64::NAN)
 }
 
 fn failing(params: &Params, p: f64, attempts: u32) -> String {

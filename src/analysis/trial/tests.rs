@@ -3,7 +3,7 @@
 use super::*;
 use crate::clock::Instant;
 use crate::record::{HandlerOutcome, LOG_VERSION};
-use crate::scenario::Metric;
+use crate::scenario::{ErrorFilter, Metric};
 
 const MS: u64 = 1_000_000;
 const SECOND: u64 = 1000 * MS;
@@ -83,9 +83,9 @@ const fn handled(number: u32, busy_ns: u64, caller_gone: bool) -> [(u64, Kind); 
 fn an_empty_log_has_no_figures() {
     let metrics = whole(&[]);
     for metric in [Metric::SuccessRate, Metric::Amplification, Metric::P99, Metric::MeanLatency, Metric::WastedWork] {
-        assert_eq!(metrics.value(metric), None, "{metric}");
+        assert_eq!(metrics.value(metric, ErrorFilter::ANY), None, "{metric}");
     }
-    assert_eq!(metrics.value(Metric::Goodput), Some(0.0));
+    assert_eq!(metrics.value(Metric::Goodput, ErrorFilter::ANY), Some(0.0));
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn calls_attempts_and_work_are_counted() {
         (Metric::MaxLatency, 2000.0),
     ];
     for (metric, expected) in table {
-        assert_eq!(metrics.value(metric), Some(expected), "{metric}");
+        assert_eq!(metrics.value(metric, ErrorFilter::ANY), Some(expected), "{metric}");
     }
     let expected = [("CANCELLED/cancelled", 1), ("UNAVAILABLE/breaker", 1)];
     assert_eq!(metrics.errors, expected.map(|(name, count)| (name.to_owned(), count)).into());
@@ -124,7 +124,7 @@ fn calls_attempts_and_work_are_counted() {
 #[test]
 fn latency_counts_from_the_due_time() {
     let late = (2 * SECOND, Kind::CallStarted { call: call(0), scheduled_ns: SECOND });
-    assert_eq!(whole(&[late, ok(2 * SECOND + MS, 0)]).value(Metric::MaxLatency), Some(1001.0));
+    assert_eq!(whole(&[late, ok(2 * SECOND + MS, 0)]).value(Metric::MaxLatency, ErrorFilter::ANY), Some(1001.0));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::super::{Run, reproduce, units};
+use super::super::{Run, reproduce, units, why};
 use super::{Options, Paint, Summary, mark};
 use crate::analysis::{FaultOutcome, Judgement, ScenarioOutcome, Verdict};
 
@@ -57,9 +57,10 @@ fn expectation(
     if judgement.verdict == Verdict::Pass {
         return lines;
     }
-    lines.extend(reasons(outcome, judgement).into_iter().map(|reason| format!("      {reason}")));
+    lines.extend(why::lines(outcome, judgement).into_iter().map(|reason| format!("      {reason}")));
     if judgement.fails(run.policy) {
-        lines.push(format!("      {}", paint.dim(&reproduce::expectation(outcome, strategy, judgement))));
+        let commands = why::commands(outcome, strategy, judgement);
+        lines.extend(commands.iter().map(|command| format!("      {}", paint.dim(command))));
     }
     lines
 }
@@ -70,31 +71,4 @@ fn whose(text: &str, strategy: &str) -> String {
         Some((all, rest)) if all.trim() == "all" => format!("{strategy}:{rest}"),
         _ => text.to_owned(),
     }
-}
-
-/// Why it is not a pass: the figure and its doubt, the bound, and the seeds to look at. One thought a line.
-fn reasons(outcome: &ScenarioOutcome, judgement: &Judgement) -> Vec<String> {
-    let place = format!("{}:{}", outcome.file, judgement.line);
-    let Some(observed) = judgement.observed else { return vec![format!("no call or fault to measure it by, {place}")] };
-    let show = |value: f64| units::figure(judgement.metric, value);
-    let interval = match (show(observed.low), show(observed.high)) {
-        (low, high) if low == high => String::new(),
-        (low, high) => format!(" [{low}, {high}]"),
-    };
-    let bound = judgement.bound.map(show).unwrap_or_default();
-    let unsure = if judgement.verdict == Verdict::Inconclusive { "; more seeds would tell" } else { "" };
-    let figure = format!(
-        "{} is {}{interval}, to be {} {bound}{unsure}",
-        judgement.metric,
-        show(observed.mean),
-        judgement.op.symbol(),
-    );
-    let seeds = match &judgement.failing_seeds[..] {
-        [] => place,
-        [worst, ..] => {
-            let (missed, all) = (judgement.failing_seeds.len(), outcome.seeds.len());
-            format!("missed by {missed} of {all} seeds, by {worst} most; {place}")
-        }
-    };
-    vec![figure, seeds]
 }

@@ -11,7 +11,7 @@ mod table;
 use std::io;
 
 pub use self::paint::Paint;
-use super::{Run, units};
+use super::{Run, ranking, units};
 use crate::analysis::{ScenarioOutcome, Verdict};
 
 /// How to draw.
@@ -58,11 +58,27 @@ fn scenario(run: &Run, outcome: &ScenarioOutcome, options: Options, out: &mut dy
     writeln!(out, "  {}", paint.dim(&about(outcome, options.width - 2)))?;
     writeln!(out, "  {}\n", paint.dim(&facts(outcome)))?;
     table::write(outcome, options, out)?;
+    ranking(outcome, options, out)?;
     if options.summary == Summary::Full {
         sparkline::write(outcome, options, out)?;
     }
     expectations::write(run, outcome, options, out)?;
     writeln!(out)
+}
+
+/// Who beats whom, and who ties; the narrowest terminal has room for what it says but not for its intervals.
+fn ranking(outcome: &ScenarioOutcome, options: Options, out: &mut dyn io::Write) -> io::Result<()> {
+    let rows = ranking::rows(outcome);
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let name_width = table::name_width(&outcome.strategies);
+    writeln!(out, "\n  {}", options.paint.dim("ranking"))?;
+    for [place, name, standing] in rows {
+        let line = format!("  {:name_width$}  {place:3} {standing}", table::cut(&name));
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
 }
 
 fn about(outcome: &ScenarioOutcome, width: usize) -> String {

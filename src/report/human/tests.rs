@@ -57,6 +57,7 @@ fn judgement(
     Judgement {
         text: text.to_owned(),
         line: 24,
+        subject: metric.name().to_owned(),
         metric,
         op: Op::AtLeast,
         verdict,
@@ -64,6 +65,8 @@ fn judgement(
         bound: Some(bound),
         holds: verdict == Verdict::Pass,
         failing_seeds: failing.to_vec(),
+        window_ns: Vec::new(),
+        witnesses: Vec::new(),
     }
 }
 
@@ -103,6 +106,7 @@ fn outcome() -> ScenarioOutcome {
         fault_windows: vec![FaultWindow { start_ns: 8 * SECOND, end_ns: 14 * SECOND, fault: 0 }],
         strategies: vec![naive, jitter],
         comparisons: Vec::new(),
+        ranking: Vec::new(),
     }
 }
 

@@ -1,12 +1,16 @@
-//! Expectations: `strategy: [worst|best] metric op bound [during|before|after FAULT]`.
+//! Expectations: `strategy: [worst|best] metric [from ORIGIN] op bound [when] [in 90% of seeds]`.
 
 use std::time::Duration;
 
 use super::Checker;
 use crate::random::Probability;
+use crate::record::{Code, Origin};
+use crate::scenario::amount::figure;
 use crate::scenario::diagnostics::{Mistake, Span};
 use crate::scenario::metric::{Metric, Unit};
-use crate::scenario::plan::{Aggregate, Bound, Expectation, FaultPlan, Op, Scope, Strategies, StrategyPlan};
+use crate::scenario::plan::{
+    Aggregate, Bound, ErrorFilter, Expectation, FaultPlan, Op, Scope, Strategies, StrategyPlan,
+};
 use crate::scenario::raw;
 use crate::scenario::units;
 use crate::scenario::yaml::shorten;
@@ -21,7 +25,7 @@ const OPS: [(&str, Op); 6] = [
     ("<", Op::Below),
 ];
 const GRAMMAR: &str = "an expectation reads `success_rate >= 99.9%`, `worst p99 <= 800ms`, `amplification < 0.5 * naive` \
-                       or `success_rate >= 95% during crash-1`";
+                       `success_rate >= 95% during crash-1`, `errors from network <= 10` or `p99 <= 1s in 90% of seeds`";
 
 /// What an expectation may refer to.
 struct Around<'a> {
@@ -95,10 +99,14 @@ impl Checker<'_> {
         };
         let (left, right) = (&text[..at], &text[at + symbol.len()..]);
         let words: Vec<&str> = left.split_whitespace().collect();
-        let (aggregate, metric) = match words[..] {
-            ["worst", metric] => (Aggregate::Worst, metric),
-            ["best", metric] => (Aggregate::Best, metric),
-            [metric] => (Aggregate::Mean, metric),
+        let (aggregate, words) = match &words[..] {
+            ["worst", rest @ ..] => (Aggregate::Worst, rest),
+            ["best", rest @ ..] => (Aggregate::Best, rest),
+            rest => (Aggregate::Mean, rest),
+        };
+        let (metric, from) = match words {
+            [metric] => (*metric, None),
+            [metric, "from", from] => (*metric, Some(*from)),
             _ => {
                 let mistake = Mistake::at(around.at(left), format!("`{}` is no metric", shorten(left.trim())));
                 self.push(mistake.help(GRAMMAR));
@@ -110,11 +118,66 @@ impl Checker<'_> {
             self.push(mistake.suggest(metric, "metrics", Metric::ALL.map(Metric::name)));
             return None;
         };
+        let errors = from.map_or(Some(ErrorFilter::ANY), |from| self.errors(from, metric, around))?;
+        let (right, share) = self.cut_share(right, around)?;
+        let aggregate = match share {
+            None => aggregate,
+            Some(share) if aggregate == Aggregate::Mean && !matches!(op, Op::Equal | Op::NotEqual) => {
+                Aggregate::Share(share)
+            }
+            Some(_) => {
+                let message =
+                    "a share of the seeds is asked with `>=`, `>`, `<=` or `<`, and without `worst` or `best`";
+                self.wrong(around.span, message);
+                return None;
+            }
+        };
         let (bound, scope) = cut_scope(right);
         let bound = self.bound(bound.trim(), metric, around);
         let scope = self.scope(scope, around);
         let (strategies, line, text) = (Strategies::All, 0, String::new());
-        Some(Expectation { line, text, strategies, metric, aggregate, scope: scope?, op: *op, bound: bound? })
+        let (scope, bound) = (scope?, bound?);
+        Some(Expectation { line, text, strategies, metric, errors, aggregate, scope, op: *op, bound })
+    }
+
+    /// `network`, `UNAVAILABLE` or `UNAVAILABLE/network`.
+    fn errors(&mut self, from: &str, metric: Metric, around: &Around<'_>) -> Option<ErrorFilter> {
+        if !matches!(metric, Metric::Errors | Metric::ErrorRate) {
+            let mistake = Mistake::at(around.at(from), format!("`{metric}` counts no errors"));
+            self.push(mistake.help("`errors` and `error_rate` may be asked `from` an origin or a code"));
+            return None;
+        }
+        let code = |name: &str| Code::all().find(|code| code.name() == name);
+        let origin = |name: &str| Origin::all().find(|origin| origin.name() == name);
+        let filter = match from.split_once('/') {
+            Some((one, other)) => code(one).zip(origin(other)).map(|(code, origin)| (Some(code), Some(origin))),
+            None => {
+                code(from).map(|code| (Some(code), None)).or_else(|| origin(from).map(|origin| (None, Some(origin))))
+            }
+        };
+        let Some((code, origin)) = filter else {
+            let mistake = Mistake::at(around.at(from), format!("no errors come from `{}`", shorten(from)));
+            self.push(mistake.suggest(from, "origins", Origin::all().map(Origin::name)));
+            return None;
+        };
+        Some(ErrorFilter { code, origin })
+    }
+
+    /// What stands before `in 90% of seeds`, and the share.
+    fn cut_share<'t>(&mut self, text: &'t str, around: &Around<'_>) -> Option<(&'t str, Option<f64>)> {
+        let Some(cut) = text.trim_end().strip_suffix("of seeds") else { return Some((text, None)) };
+        let Some((rest, share)) = cut.rsplit_once(" in ") else {
+            self.push(Mistake::at(around.at("of seeds"), "of how many seeds?").help(GRAMMAR));
+            return None;
+        };
+        match units::percent(share.trim()).map(Probability::value) {
+            Ok(share) if share > 0.0 => Some((rest, Some(share))),
+            _ => {
+                let message = format!("`{}` is no share of the seeds", shorten(share.trim()));
+                self.push(Mistake::at(around.at(share), message).help("write `in 90% of seeds`"));
+                None
+            }
+        }
     }
 
     fn bound(&mut self, text: &str, metric: Metric, around: &Around<'_>) -> Option<Bound> {
@@ -142,7 +205,7 @@ impl Checker<'_> {
             self.push(mistake.suggest(name, "strategies here", known));
             return None;
         }
-        match value(text, metric) {
+        match figure(text, metric) {
             Ok(value) => Some(Bound::Value(value)),
             Err(why) => {
                 let mut lines = why.lines();
@@ -215,27 +278,6 @@ fn cut_scope(text: &str) -> (&str, &str) {
         rest = &text[end..];
     }
     text.split_at(end)
-}
-
-/// A figure in the unit of its metric.
-fn value(text: &str, metric: Metric) -> Result<f64, String> {
-    let quantity = |why: units::InvalidQuantity| why.to_string();
-    let plain = || {
-        let number = text.parse::<f64>().ok().filter(|number| *number >= 0.0 && number.is_finite());
-        number.ok_or_else(|| format!("`{}` is no figure for `{metric}`", shorten(text)))
-    };
-    match metric.unit() {
-        Unit::Share => units::percent(text).map(Probability::value).map_err(quantity),
-        Unit::PerSecond if text == "0/s" => Ok(0.0),
-        Unit::PerSecond => units::call_rate(text).map(units::CallRate::value).map_err(quantity),
-        Unit::Milliseconds if text == "never" => Ok(f64::INFINITY),
-        Unit::Milliseconds => units::duration(text).map(|time| time.as_secs_f64() * 1e3).map_err(quantity),
-        Unit::Ratio => plain(),
-        Unit::Count => match plain() {
-            Ok(count) if count.fract() != 0.0 => Err(format!("`{metric}` is a whole number, never `{text}`")),
-            count => count,
-        },
-    }
 }
 
 fn unit(metric: Metric) -> &'static str {

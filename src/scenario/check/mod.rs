@@ -11,6 +11,7 @@ mod layers;
 mod link;
 mod more_layers;
 mod names;
+mod seeds;
 mod server;
 mod strategy;
 mod times;
@@ -21,15 +22,13 @@ use std::time::Duration;
 use self::names::Names;
 pub(crate) use self::strategy::Shelf;
 use super::diagnostics::{Mistake, Source, Span, did_you_mean};
-use super::plan::{Plan, Seeds};
-use super::raw::{self, Field, ScalarOr};
+use super::plan::Plan;
+use super::raw::{self, Field};
 use super::units::show_duration;
 
 const DRAIN: Duration = Duration::from_secs(10);
-const SEEDS: u32 = 5;
 /// More hosts than this are beyond one process; see the room for a message-level tier in the design.
 const MOST_HOSTS: u32 = 100_000;
-const MOST_SEEDS: u32 = 100_000;
 
 /// Everything a check needs at hand, and what it has found so far.
 pub(crate) struct Checker<'a> {
@@ -86,6 +85,7 @@ impl Checker<'_> {
         let faults = self.faults(scenario, &servers);
         let strategies = self.strategies(&scenario.strategies, head, shelf);
         let expectations = self.expectations(scenario, &strategies, &faults);
+        let (seeds, enough) = self.seeds(&scenario.seeds);
         Plan {
             name,
             about: about.trim().to_owned(),
@@ -93,7 +93,8 @@ impl Checker<'_> {
             duration: self.duration,
             drain,
             warmup,
-            seeds: self.seeds(&scenario.seeds),
+            seeds,
+            enough,
             servers,
             clients,
             links,
@@ -137,18 +138,6 @@ impl Checker<'_> {
             let top = Span { end: head.start, ..head };
             self.push(Mistake::at(top, format!("{hosts} hosts are too many")).help(format!("at most {MOST_HOSTS}")));
         }
-    }
-
-    fn seeds(&mut self, field: &Field<ScalarOr<u32, raw::Seeds>>) -> Seeds {
-        let (first, count, span) = match field.with_span() {
-            None => (1, SEEDS, None),
-            Some((ScalarOr::Scalar(count), span)) => (1, *count, Some(span)),
-            Some((ScalarOr::Full(seeds), span)) => (seeds.first.or(1), seeds.count.or(SEEDS), Some(span)),
-        };
-        if let Some(span) = span.filter(|_| count == 0 || count > MOST_SEEDS) {
-            self.wrong(span, format!("the number of seeds is between 1 and {MOST_SEEDS}, not {count}"));
-        }
-        Seeds { first, count: count.max(1) }
     }
 
     /// Notes a mistake.

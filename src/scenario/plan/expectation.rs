@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::super::metric::Metric;
+use crate::record::{Code, Origin};
 
 /// One line under `expect`.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +16,8 @@ pub struct Expectation {
     pub strategies: Strategies,
     /// What is measured.
     pub metric: Metric,
+    /// Which errors count, where errors are what is measured.
+    pub errors: ErrorFilter,
     /// How the figures of several seeds become one.
     pub aggregate: Aggregate,
     /// Over which part of the run.
@@ -23,6 +26,16 @@ pub struct Expectation {
     pub op: Op,
     /// With what.
     pub bound: Bound,
+}
+
+impl Expectation {
+    /// What is measured, as it was written: `worst p99`, `errors from network`.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        let asked = self.text.split_once(':').map_or(self.text.as_str(), |(_, asked)| asked);
+        let end = asked.find(['<', '>', '=', '!']).unwrap_or(asked.len());
+        asked[..end].trim()
+    }
 }
 
 /// Whose figure must hold.
@@ -43,8 +56,36 @@ pub enum Aggregate {
     Worst,
     /// The best of them.
     Best,
-    /// The quantile over seeds, in [0, 1].
-    Quantile(f64),
+    /// The figure that at least this share of the seeds, in (0, 1], does as well as or better. Which way is better is said
+    /// by the operator.
+    Share(f64),
+}
+
+/// Some errors, by their code, by who said so, or by both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ErrorFilter {
+    /// With this code; any if none.
+    pub code: Option<Code>,
+    /// From there; from anywhere if none.
+    pub origin: Option<Origin>,
+}
+
+impl ErrorFilter {
+    /// All of them.
+    pub const ANY: Self = Self { code: None, origin: None };
+
+    /// Whether it takes errors with this code from there.
+    #[must_use]
+    pub fn takes(self, code: Code, origin: Origin) -> bool {
+        self.code.is_none_or(|wanted| wanted == code) && self.origin.is_none_or(|wanted| wanted == origin)
+    }
+
+    /// Whether it takes errors of this name, such as `UNAVAILABLE/network`.
+    #[must_use]
+    pub fn takes_name(self, name: &str) -> bool {
+        let (code, origin) = name.split_once('/').unwrap_or((name, ""));
+        self.code.is_none_or(|wanted| wanted.name() == code) && self.origin.is_none_or(|wanted| wanted.name() == origin)
+    }
 }
 
 /// Over which part of the run calls count, by when they were due.

@@ -17,7 +17,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 pub use self::client::{Channels, ClientGroup, Load, Phase};
-pub use self::expectation::{Aggregate, Bound, Expectation, Op, Scope, Strategies};
+pub use self::expectation::{Aggregate, Bound, ErrorFilter, Expectation, Op, Scope, Strategies};
 pub use self::fault::{
     CrashHow, Direction, FaultKind, FaultPlan, Grpc, GrpcHarm, GrpcWhen, Lose, Selector, Slowdown, SpoiltAnswer,
     StreamReset, TimeWindow, Withheld,
@@ -28,6 +28,8 @@ pub use self::server::{
     QueuePlan, ServerGroup, WhenFull,
 };
 pub use self::strategy::StrategyPlan;
+use super::amount::Margin;
+use super::metric::Metric;
 
 /// A scenario, ready to run.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,8 +46,10 @@ pub struct Plan {
     pub drain: Duration,
     /// Calls that are due before this moment are made but not judged.
     pub warmup: Duration,
-    /// With which seeds it runs.
+    /// With which seeds it runs, at first.
     pub seeds: Seeds,
+    /// When there are enough of them.
+    pub enough: Enough,
     /// The server groups, in the order of the file. At least one.
     pub servers: Vec<ServerGroup>,
     /// The client groups, in the order of the file. At least one.
@@ -88,6 +92,17 @@ pub struct Seeds {
     pub first: u64,
     /// How many. At least one.
     pub count: u32,
+}
+
+/// When a scenario has run with enough seeds.
+///
+/// Width decides, never the verdict: whoever runs on until a bound lies outside the interval will find one that does.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Enough {
+    /// How far the intervals of these metrics may reach from their means; none: the first seeds are enough.
+    pub until: Vec<(Metric, Margin)>,
+    /// At most so many seeds.
+    pub most: u32,
 }
 
 impl Seeds {

@@ -79,6 +79,11 @@ pub(crate) struct Scenario {
 pub(crate) struct Seeds {
     /// The first seed. Default: 1.
     pub(crate) first: Field<u64>,
-    /// How many seeds. Default: 5.
+    /// How many seeds; with `until`, how many at first. Default: 5.
     pub(crate) count: Field<u32>,
+    /// More seeds are run until the interval of each of these metrics reaches no further than this from its mean, for every
+    /// strategy: `{ p99: 10%, success_rate: 0.5% }`. A share counts in points, other percentages are of the mean.
+    pub(crate) until: Field<Entries<String>>,
+    /// With `until`: at most so many seeds. Default: 100.
+    pub(crate) most: Field<u32>,
 }

@@ -1,0 +1,223 @@
+//! The gate that a build goes through: shards, journals, logs and baselines, as a build meets them.
+//!
+//! Whatever is printed as `figure NAME = VALUE UNIT` is measured here. `SQUALL_FULL=1` measures with as many runs as the
+//! published figures have; by default there are as many as fit a coffee sip.
+
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+const STORM: &str = "tests/cli/files/storm.yaml";
+
+/// The binary, with nothing of this process's environment.
+fn squall(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
+    command.env_clear().current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn output(arguments: &[&str]) -> Output {
+    squall(arguments).output().unwrap()
+}
+
+fn stdout(arguments: &[&str]) -> Vec<u8> {
+    let output = output(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// A measured figure, in the shape that anything can compare runs by.
+#[expect(clippy::print_stdout, reason = "figures are for whoever runs the tests with --nocapture")]
+fn figure(name: &str, value: f64, unit: &str) {
+    println!("figure {name} = {value} {unit}");
+}
+
+/// One to seven shards, merged in the wrong order, are the whole run to the byte; anything less is an error.
+#[test]
+fn shards_merge_into_the_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = ["run", STORM, "--seeds", "4", "--format"];
+    let whole = ["json", "jsonl", "human"].map(|format| stdout(&[&run[..], &[format]].concat()));
+    for count in 1..=7 {
+        let mut logs: Vec<String> = (1..=count)
+            .map(|index| {
+                let path = folder.path().join(format!("{index}-{count}.jsonl"));
+                let shard = format!("slice:{index}/{count}");
+                std::fs::write(&path, stdout(&[&run[..], &["jsonl", "--shard", &shard]].concat())).unwrap();
+                text(&path).to_owned()
+            })
+            .collect();
+        logs.rotate_left(count / 2);
+        logs.reverse();
+        let merge = |logs: &[String], format: &str| {
+            let logs: Vec<&str> = logs.iter().map(String::as_str).collect();
+            output(&[&["merge"], &logs[..], &["--format", format]].concat())
+        };
+        for (format, whole) in ["json", "jsonl", "human"].iter().zip(&whole) {
+            assert!(merge(&logs, format).stdout == *whole, "{count} shards as {format}");
+        }
+        if count > 1 {
+            assert_eq!(merge(&logs[1..], "json").status.code(), Some(2), "a shard is missing");
+            let twice = [&logs[..], &logs[..1]].concat();
+            assert_eq!(merge(&twice, "json").status.code(), Some(2), "a shard is there twice");
+        }
+    }
+    assert_eq!(output(&["run", STORM, "--shard", "slice:1/2"]).status.code(), Some(2));
+    for wrong in ["slice:0/2", "slice:3/2", "1/2", "slice:1"] {
+        assert_eq!(output(&["run", STORM, "--shard", wrong]).status.code(), Some(2), "{wrong}");
+    }
+}
+
+/// As nodes of a cluster do it: every shard writes its compressed log into one folder that all of them see.
+#[test]
+fn shards_may_share_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let shared = text(folder.path());
+    let children: Vec<Child> = ["slice:1/2", "slice:2/2"]
+        .map(|shard| squall(&["run", STORM, "--events", "--report-dir", shared, "--shard", shard]).spawn().unwrap())
+        .into();
+    assert!(children.into_iter().all(|mut child| child.wait().unwrap().success()));
+    let logs = ["squall-2-of-2.jsonl.zst", "squall-1-of-2.jsonl.zst"].map(|name| folder.path().join(name));
+    assert_eq!(files(folder.path()).len(), 2, "nothing is left beside them");
+    let merged = stdout(&["merge", text(&logs[0]), text(&logs[1]), "--format", "jsonl"]);
+    assert!(merged == stdout(&["run", STORM, "--events", "--format", "jsonl"]));
+}
+
+/// A log with events says everything: figures follow from them, and whoever changes one is found out.
+#[test]
+fn a_log_with_events_is_folded_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let reports = folder.path().join("reports");
+    let live = stdout(&["run", STORM, "--events", "--format", "json", "--report-dir", text(&reports)]);
+    let log = reports.join("squall.jsonl.zst");
+    assert!(stdout(&["report", text(&log), "--format", "json"]) == live);
+
+    let plain = String::from_utf8(stdout(&["report", text(&log), "--format", "jsonl"])).unwrap();
+    let events = plain.lines().filter(|line| line.starts_with('[')).count();
+    let (large, small) = (plain.len(), std::fs::metadata(&log).unwrap().len());
+    assert!(events > 1000 && small * 8 < large as u64, "{events} events, {large} bytes, {small} compressed");
+
+    let changed = folder.path().join("changed.jsonl");
+    let needle = r#""code":"UNAVAILABLE","origin":"network"}}]"#;
+    assert!(plain.contains(needle));
+    std::fs::write(&changed, plain.replacen(needle, r#""code":"UNAVAILABLE","origin":"server"}}]"#, 1)).unwrap();
+    let refused = output(&["report", text(&changed)]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("does not follow from its events"));
+}
+
+/// The names of the files in a folder.
+fn files(folder: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// What a file must look like if it is there at all.
+fn check_whole(path: &Path) {
+    let bytes = std::fs::read(path).unwrap();
+    let text = || String::from_utf8(bytes.clone()).unwrap();
+    match path.file_name().unwrap().to_str().unwrap() {
+        "report.json" => drop(serde_json::from_slice::<serde_json::Value>(&bytes).unwrap()),
+        "report.txt" => assert!(text().trim_end().ends_with("passed"), "{}", text()),
+        "report.md" => assert!(text().starts_with("# Squall: pass")),
+        "junit.xml" => assert!(text().trim_end().ends_with("</testsuites>")),
+        "squall.jsonl.zst" => assert!(output(&["report", self::text(path)]).status.success()),
+        // What is under way: the journal, and what is renamed when it is whole.
+        "unfinished.jsonl" => {}
+        other => assert!(other.starts_with('.'), "{other}"),
+    }
+}
+
+/// Killed at random moments, again and again, a run comes to the same end: whatever file is there is whole, and the last
+/// run finishes with what an undisturbed one writes.
+#[test]
+fn a_run_that_is_killed_goes_on() {
+    let kills = 100;
+    let folder = tempfile::tempdir().unwrap();
+    let run = |reports: &Path| {
+        let mut command = squall(&["run", STORM, "--seeds", "40", "--format", "json", "--report-dir", text(reports)]);
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+    };
+    let undisturbed = folder.path().join("undisturbed");
+    let began = std::time::Instant::now();
+    let expected = run(&undisturbed).output().unwrap().stdout;
+    let whole_run = began.elapsed();
+    let mut finished = 0;
+    let mut resumed = 0;
+    for kill in 0..kills {
+        let reports = folder.path().join("reports");
+        resumed += usize::from(reports.join("unfinished.jsonl").exists());
+        let mut child = run(&reports).spawn().unwrap();
+        // Moments spread evenly over a fifth of a run, so that most runs take several tries.
+        let moment = whole_run.mul_f64(0.2 * f64::from(kill * 37 % 100) / 100.0);
+        std::thread::sleep(moment.max(Duration::from_millis(1)));
+        child.kill().unwrap();
+        let status = child.wait().unwrap();
+        files(&reports).iter().for_each(|name| check_whole(&reports.join(name)));
+        if status.success() || kill + 1 == kills {
+            finished += 1;
+            assert!(run(&reports).output().unwrap().stdout == expected);
+            assert_eq!(files(&reports), files(&undisturbed), "nothing is left over");
+            for name in files(&reports) {
+                let [one, other] = [&reports, &undisturbed].map(|at| std::fs::read(at.join(&name)).unwrap());
+                assert!(one == other, "{name}");
+            }
+            std::fs::remove_dir_all(&reports).unwrap();
+        }
+    }
+    figure("resume.kills", f64::from(kills), "times");
+    figure("resume.went_on", resumed as f64, "times");
+    figure("resume.finished", f64::from(finished), "runs");
+    assert!(resumed > kills as usize / 2, "{resumed} of {kills} found something to go on with");
+}
+
+/// Two runs do not write into one folder at the same time.
+#[test]
+fn a_report_folder_has_one_writer() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["run", STORM, "--seeds", "5000", "--report-dir", text(folder.path())];
+    let mut first = squall(&arguments).stdout(Stdio::null()).spawn().unwrap();
+    let journal = folder.path().join("unfinished.jsonl");
+    while std::fs::metadata(&journal).map_or(0, |file| file.len()) == 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let second = output(&arguments);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert_eq!(second.status.code(), Some(2), "{}", String::from_utf8_lossy(&second.stderr));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("another run is writing"));
+}
+
+/// A scenario that asks for narrow intervals runs on until they are, and not a seed further than it may.
+#[test]
+fn seeds_are_added_until_intervals_are_narrow() {
+    let folder = tempfile::tempdir().unwrap();
+    let storm = std::fs::read_to_string(STORM).unwrap();
+    let seeds = |asked: &str, more: &[&str]| {
+        let path = folder.path().join("storm.yaml");
+        std::fs::write(&path, storm.replace("seeds: 3", &format!("seeds: {asked}"))).unwrap();
+        let arguments = [&["run", text(&path), "--format", "json"], more].concat();
+        let json: serde_json::Value = serde_json::from_slice(&output(&arguments).stdout).unwrap();
+        let scenario = &json["scenarios"][0];
+        let reach = scenario["strategies"].as_array().unwrap().iter().map(|strategy| {
+            let rate = &strategy["metrics"]["success_rate"];
+            let [mean, low, high] = ["mean", "low", "high"].map(|end| rate[end].as_f64().unwrap());
+            (mean - low).max(high - mean)
+        });
+        (scenario["seeds"].as_array().unwrap().len(), reach.fold(0.0, f64::max))
+    };
+    let (count, reach) = seeds("{ count: 4, until: { success_rate: 4% }, most: 60 }", &[]);
+    assert!(count > 4 && count < 60 && reach <= 0.04, "{count} seeds, ±{reach}");
+    assert_eq!(seeds("{ count: 4, until: { success_rate: 0.01% }, most: 9 }", &[]).0, 9, "it may go no further");
+    assert_eq!(seeds("{ count: 4, until: { success_rate: 0.01% } }", &["--seeds", "2"]).0, 2, "whoever says how many");
+    let path = folder.path().join("storm.yaml");
+    let shard = output(&["run", text(&path), "--format", "jsonl", "--shard", "slice:1/2"]);
+    assert_eq!(shard.status.code(), Some(2), "a shard cannot know what the others found");
+}
