@@ -33,7 +33,7 @@ pub use self::expectation::Judgement;
 pub use self::latency::{CURVE, Latency};
 pub use self::outcome::{Comparison, FaultOutcome, Figure, ScenarioOutcome, StrategyOutcome, Trial, judge};
 pub use self::parts::Parts;
-pub use self::ranking::{RANKED_BY, Rank, Standing};
+pub use self::ranking::{Rank, Standing};
 pub use self::recovery::recovery_ns;
 pub use self::scopes::Scopes;
 pub use self::series::{STRETCHES, Series, Stretch, TIMELY_STRETCHES};

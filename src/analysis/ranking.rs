@@ -13,7 +13,7 @@ use crate::scenario::Metric;
 use crate::scenario::metric::Better;
 
 /// By what strategies are ranked, what matters most first.
-pub const RANKED_BY: [Metric; 3] = [Metric::SuccessRate, Metric::P99, Metric::Amplification];
+const RANKED_BY: [Metric; 3] = [Metric::SuccessRate, Metric::P99, Metric::Amplification];
 
 /// A strategy in the ranking.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,7 +43,7 @@ pub enum Standing {
         /// By how much: positive.
         by: Estimate,
     },
-    /// No interval of [`RANKED_BY`] leaves out zero.
+    /// Neither success, nor the tail of latency, nor amplification tells them apart: every interval holds zero.
     Ties,
 }
 

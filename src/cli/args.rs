@@ -19,6 +19,8 @@ const STYLES: Styles = Styles::styled()
     .placeholder(AnsiColor::Cyan.on_default());
 
 const EXIT_CODES: &str = "\
+Every option can also be set in the environment (SQUALL_SEEDS=20) or in squall.toml (seeds = 20).
+
 Exit codes:
   0    everything held
   1    an internal error
@@ -42,6 +44,14 @@ pub(super) struct Args {
     /// Tell what happens inside, with virtual times, on stderr; again (-vv) for more. RUST_LOG selects more finely.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
+
+    /// Read settings from this file. Default: squall.toml in this folder or one above it.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+
+    /// Use the settings of this profile of squall.toml, too.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(super) profile: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -23,14 +23,16 @@ mod report;
 mod request;
 mod run;
 mod schema;
+mod settings;
 mod signals;
 mod streams;
 mod trials;
 mod validate;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 use self::args::{Args, Command};
 use self::exit::{Exit, Failure};
@@ -39,7 +41,13 @@ use self::streams::Streams;
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let typed: Vec<OsString> = std::env::args_os().collect();
+    let command_line = match settings::applied(Args::command(), &typed) {
+        Ok(command_line) => command_line,
+        Err(failure) => return exit::fail(&failure, &Streams::new(args::Color::Auto)),
+    };
+    let matches = command_line.try_get_matches_from(typed);
+    let args = match matches.and_then(|matches| Args::from_arg_matches(&matches)) {
         Ok(args) => args,
         Err(told) => return exit::usage(&told),
     };

@@ -2,7 +2,7 @@
 
 use super::units;
 use crate::analysis::stats::Estimate;
-use crate::analysis::{RANKED_BY, Rank, ScenarioOutcome, Standing};
+use crate::analysis::{Rank, ScenarioOutcome, Standing};
 use crate::scenario::Metric;
 
 /// A line a strategy: its place, its name, and how it stands to the next; empty without a ranking.
@@ -25,10 +25,7 @@ fn standing(rank: &Rank) -> String {
         Some((other, Standing::Loses { metric, by })) => {
             format!("loses to {other} in {metric} by {}, and wins more often", margin(*metric, *by))
         }
-        Some((other, Standing::Ties)) => {
-            let [first, second, third] = RANKED_BY;
-            format!("ties with {other} in {first}, {second} and {third}")
-        }
+        Some((other, Standing::Ties)) => format!("ties with {other}"),
     }
 }
 

@@ -21,6 +21,8 @@ mod yaml;
 pub use self::amount::{Margin, figure, margin};
 pub use self::catalogue::{Embedded, catalogue, catalogue_strategies};
 pub use self::diagnostics::{Diagnostics, Position};
+#[cfg(feature = "cli")]
+pub(crate) use self::diagnostics::{Mistake, Source, Span};
 pub use self::discover::{ScenarioSource, discover};
 pub use self::load::{Alone, Beside, Resolver, load, parse};
 pub use self::metric::Metric;

@@ -75,7 +75,9 @@ fn ranking(outcome: &ScenarioOutcome, options: Options, out: &mut dyn io::Write)
     let name_width = table::name_width(&outcome.strategies);
     writeln!(out, "\n  {}", options.paint.dim("ranking"))?;
     for [place, name, standing] in rows {
-        let line = format!("  {:name_width$}  {place:3} {standing}", table::cut(&name));
+        let line = format!("  {place:<2} {:name_width$}  {standing}", table::cut(&name));
+        let fits = line.chars().count() <= options.width;
+        let line = line.split_once(" [").map_or(line.as_str(), |(short, _)| if fits { &line } else { short });
         writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
