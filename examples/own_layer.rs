@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, Request, Response};
 use squall::resilience::{
-    Admission, Ambient, Caller, Deadline, Failure, Gate, GateLayer, NoQueue, Origin, Outcome, Pass, Retry, RetryConfig,
+    Admission, Ambient, Caller, Deadline, End, Failure, Gate, GateLayer, NoQueue, Origin, Pass, Retry, RetryConfig,
 };
 use tonic::Code;
 use tonic::body::Body;
@@ -41,8 +41,8 @@ impl Gate for EveryOther {
 struct Said;
 
 impl Pass for Said {
-    fn ended(self, outcome: Outcome) {
-        println!("let through: {:?} from the {}", outcome.code, outcome.origin);
+    fn ended(self, end: End) {
+        println!("let through: {:?} from the {}", end.outcome.code, end.outcome.origin);
     }
 }
 

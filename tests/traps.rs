@@ -12,8 +12,8 @@ use squall::clock::{self, Simulation};
 use squall::random::Key;
 use squall::resilience::{
     Ambient, BackoffConfig, Balance, Breaker, BreakerConfig, BreakerState, BreakerWindow, BudgetConfig, BudgetKind,
-    ChannelConfig, Client, Codes, EventKind, FailurePercentage, HedgeConfig, HedgeDelay, Idempotency, LayerConfig,
-    Limit, LimitAlgorithm, LimitConfig, Origin, OutlierConfig, RetryConfig, Scope, StopReason, Strategy,
+    Call, ChannelConfig, Client, Codes, EventKind, FailurePercentage, HedgeConfig, HedgeDelay, Idempotency,
+    LayerConfig, Limit, LimitAlgorithm, LimitConfig, Origin, OutlierConfig, RetryConfig, Scope, StopReason, Strategy,
     ThrottleConfig, Transport, Trip, build, origin_of,
 };
 use tonic::{Code, Status};
@@ -377,7 +377,7 @@ fn trap_14_what_is_not_idempotent_is_not_repeated_after_it_may_have_run() {
                 let client = build(&strategy(vec![LayerConfig::Retry(retry(3))]), target(1), peer, &ambient).unwrap();
                 let mut request = tonic::Request::new(vec![]);
                 if let Some(mark) = mark {
-                    request.extensions_mut().insert(mark);
+                    request.extensions_mut().insert(Call::new().idempotency(mark));
                 }
                 let _ = peer::request(client, request).await;
             })

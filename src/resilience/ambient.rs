@@ -70,6 +70,11 @@ impl Ambient {
         CallId(self.0.calls.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// Whether anybody listens.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.0.observer.is_some()
+    }
+
     /// Tells the observer, if there is one.
     pub(crate) fn emit(&self, call: Option<CallId>, attempt: u32, kind: impl FnOnce() -> EventKind) {
         if let Some(observer) = &self.0.observer {

@@ -1,32 +1,33 @@
 //! Who a call is: its number, its attempt, its deadline, whether it may run twice.
 //!
-//! Layers learn from the request what outer layers decided, and say what inner ones need: one extension, changed in place.
-//! They work without any of it; a caller sets only what it knows.
+//! Layers learn from the request what outer layers decided, and say what inner ones need: one extension, a [`Call`], changed in
+//! place. A caller sets what it knows; the first layer begins one for a caller that said nothing.
+//!
+//! Rule: a call has one extension, not one for each thing there is to say: an extension costs an allocation and every look at
+//! it a search, and five layers look.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
-
 use tonic::Code;
 
+use super::retry::Numbers;
 use super::{Ambient, Origin, Outcome};
 use crate::clock::{self, Instant};
 
-/// The number of a call: an `http::Request` (or `tonic::Request`) extension. Without it layers number calls themselves.
+/// The number of a call. Without one layers number calls themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId(pub u64);
 
-/// When a call must have ended, on this process's clock: a request extension that a handler hands on to the calls it makes,
-/// so that what remains of the caller's time bounds them too.
+/// When a call must have ended, on this process's clock. A handler hands it on to the calls it makes, so that what remains
+/// of the caller's time bounds them too.
 ///
 /// ```
-/// use squall::resilience::CallDeadline;
+/// use squall::resilience::{Call, CallDeadline};
 /// # let incoming = tonic::Request::new(());
 /// let mut downstream = tonic::Request::new(());
 /// if let Some(deadline) = CallDeadline::of_metadata(incoming.metadata()) {
-///     downstream.extensions_mut().insert(deadline);
+///     downstream.extensions_mut().insert(Call::new().deadline(deadline));
 /// }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,18 +37,18 @@ impl CallDeadline {
     /// The deadline that the `grpc-timeout` of a request received just now sets.
     #[must_use]
     pub fn of_metadata(metadata: &tonic::metadata::MetadataMap) -> Option<Self> {
-        parse_timeout(metadata.get(GRPC_TIMEOUT.as_str())?.as_encoded_bytes())
-            .map(|timeout| Self(clock::now() + timeout))
+        Self::of_headers(metadata.as_ref())
     }
 
     /// The same for a raw request.
     #[must_use]
     pub fn of_headers(headers: &HeaderMap) -> Option<Self> {
-        parse_timeout(headers.get(&GRPC_TIMEOUT)?.as_bytes()).map(|timeout| Self(clock::now() + timeout))
+        let timeout = parse_timeout(header(headers, &GRPC_TIMEOUT)?.as_bytes())?;
+        Some(Self(clock::now() + timeout))
     }
 }
 
-/// Whether a call may be executed more than once: a request extension.
+/// Whether a call may be executed more than once.
 ///
 /// UNAVAILABLE does not prove that nothing ran. A call marked as not idempotent is repeated only after failures that do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,12 +62,7 @@ pub enum Idempotency {
     NotIdempotent,
 }
 
-/// Whether a call waits for a connection even after connecting has failed: a request extension. It goes before the channel's
-/// own setting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WaitForReady(pub bool);
-
-/// How much a call matters: a request extension, and the header `x-criticality` on the wire. Under overload the least
+/// How much a call matters: said in a [`Call`], or by the header `x-criticality` on the wire. Under overload the least
 /// critical calls are turned away first.
 ///
 /// Source: SRE book, "Handling Overload", criticality.
@@ -101,10 +97,10 @@ impl Criticality {
     /// What a request says of itself, in its extensions or its headers.
     #[must_use]
     pub fn of<B>(request: &Request<B>) -> Self {
-        if let Some(marked) = request.extensions().get::<Self>() {
-            return *marked;
+        if let Some(marked) = request.extensions().get::<Call>().and_then(|call| call.criticality) {
+            return marked;
         }
-        let header = request.headers().get(Self::HEADER).map(HeaderValue::as_bytes);
+        let header = header(request.headers(), &Self::HEADER).map(HeaderValue::as_bytes);
         [Self::Sheddable, Self::SheddablePlus, Self::CriticalPlus]
             .into_iter()
             .find(|level| header == Some(level.name().as_bytes()))
@@ -114,10 +110,17 @@ impl Criticality {
 
 pub(crate) const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
-/// What the layers tell each other about a call.
+/// What a caller says of a call, and what the layers tell each other about it: a request extension.
+///
+/// ```
+/// use squall::resilience::{Call, CallId, Idempotency};
+/// let mut request = tonic::Request::new(());
+/// request.extensions_mut().insert(Call::new().id(CallId(7)).idempotency(Idempotency::Idempotent));
+/// ```
 #[derive(Clone, Debug)]
-pub(crate) struct Context {
-    pub(crate) id: CallId,
+#[must_use = "a call says something only as an extension of a request"]
+pub struct Call {
+    id: Option<CallId>,
     /// The number of the attempt that this request is, from 1.
     pub(crate) attempt: u32,
     /// How many attempts the server may have seen before, for `grpc-previous-rpc-attempts`.
@@ -126,46 +129,88 @@ pub(crate) struct Context {
     /// Whose deadline it is.
     pub(crate) deadline_origin: Origin,
     pub(crate) idempotency: Idempotency,
-    /// Looked up once: every gate asks.
-    pub(crate) criticality: Criticality,
-    /// The highest attempt number given out; layers that start further attempts share it.
-    numbers: Option<Arc<AtomicU32>>,
+    criticality: Option<Criticality>,
+    pub(crate) wait_for_ready: Option<bool>,
+    /// Where layers that start further attempts take their numbers from, once there is such a layer.
+    numbers: Option<Numbers>,
     /// When `grpc-timeout` was last written.
     stamped: Instant,
 }
 
-impl Context {
-    /// The context of `request`, begun if this is the first layer to ask.
-    pub(crate) fn of<'a, B>(request: &'a mut Request<B>, ambient: &Ambient) -> &'a mut Self {
-        if request.extensions().get::<Self>().is_none() {
-            let criticality = Criticality::of(request);
-            let extensions = request.extensions_mut();
-            let context = Self {
-                id: extensions.get::<CallId>().copied().unwrap_or_else(|| ambient.next_call()),
-                attempt: 1,
-                previous: 0,
-                deadline: extensions.get::<CallDeadline>().map(|deadline| deadline.0),
-                deadline_origin: Origin::ClientDeadline,
-                idempotency: extensions.get::<Idempotency>().copied().unwrap_or_default(),
-                criticality,
-                numbers: None,
-                stamped: Instant::NEVER,
-            };
-            extensions.insert(context);
+/// Says nothing.
+impl Default for Call {
+    fn default() -> Self {
+        Self {
+            id: None,
+            attempt: 1,
+            previous: 0,
+            deadline: None,
+            deadline_origin: Origin::ClientDeadline,
+            idempotency: Idempotency::Unmarked,
+            criticality: None,
+            wait_for_ready: None,
+            numbers: None,
+            stamped: Instant::NEVER,
         }
-        request.extensions_mut().get_mut().expect("it was inserted above")
+    }
+}
+
+impl Call {
+    /// A call of which nothing is known.
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    /// Prepares for further attempts: from now on all clones number them together.
-    pub(crate) fn share_numbers(&mut self) {
-        self.numbers.get_or_insert_with(|| Arc::new(AtomicU32::new(self.attempt)));
+    /// Its number, in events, in `traceparent` and for random draws.
+    pub fn id(mut self, id: CallId) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// When it must have ended, whatever the strategy allows.
+    pub fn deadline(mut self, deadline: CallDeadline) -> Self {
+        self.deadline = Some(deadline.0);
+        self
+    }
+
+    /// Whether it may run twice.
+    pub fn idempotency(mut self, idempotency: Idempotency) -> Self {
+        self.idempotency = idempotency;
+        self
+    }
+
+    /// How much it matters. Goes before the header.
+    pub fn criticality(mut self, criticality: Criticality) -> Self {
+        self.criticality = Some(criticality);
+        self
+    }
+
+    /// Whether it waits for a connection even after connecting has failed. Goes before the channel's own setting.
+    pub fn wait_for_ready(mut self, wait: bool) -> Self {
+        self.wait_for_ready = Some(wait);
+        self
+    }
+
+    /// What `request` says, begun if this is the first layer to ask.
+    pub(crate) fn of<'a, B>(request: &'a mut Request<B>, ambient: &Ambient) -> &'a mut Self {
+        let call = request.extensions_mut().get_or_insert_with(Self::default);
+        call.id.get_or_insert_with(|| ambient.next_call());
+        call
+    }
+
+    /// The number it was begun with.
+    pub(crate) fn number(&self) -> CallId {
+        self.id.unwrap_or(CallId(0))
+    }
+
+    /// Prepares for further attempts: from now on all clones number them together. Numbers taken elsewhere already go on.
+    pub(crate) fn number_from(&mut self, numbers: impl FnOnce() -> Numbers) {
+        self.numbers.get_or_insert_with(numbers);
     }
 
     /// Makes this the context of one more attempt.
     pub(crate) fn advance(&mut self, previous: u32) {
-        self.share_numbers();
-        let highest = self.numbers.as_ref().map_or(self.attempt, |numbers| numbers.fetch_add(1, Ordering::Relaxed));
-        self.attempt = highest + 1;
+        self.attempt = self.numbers.as_ref().map_or(self.attempt + 1, Numbers::take);
         self.previous = previous;
     }
 
@@ -184,6 +229,21 @@ impl Context {
             _ => Outcome::CANCELLED,
         }
     }
+
+    /// Forgets that `grpc-timeout` was written, after the deadline has changed.
+    pub(crate) fn unstamp(&mut self) {
+        self.stamped = Instant::NEVER;
+    }
+
+    /// Whether `grpc-timeout` has to be written, and with what remains; notes that it is.
+    fn stamp(&mut self, now: Instant) -> Option<Duration> {
+        let deadline = self.deadline?;
+        let stale = self.stamped == Instant::NEVER || now - self.stamped >= STAMP_SLACK;
+        stale.then(|| {
+            self.stamped = now;
+            deadline - now
+        })
+    }
 }
 
 /// How stale a written `grpc-timeout` may grow before it is written again: its only use is to let the server give up, and
@@ -192,18 +252,27 @@ const STAMP_SLACK: Duration = Duration::from_millis(1);
 
 /// Writes what remains of the call's time into `grpc-timeout`.
 pub(crate) fn stamp_deadline<B>(request: &mut Request<B>, ambient: &Ambient, now: Instant) {
-    let context = Context::of(request, ambient);
-    let Some(deadline) = context.deadline else { return };
-    let stale = context.stamped == Instant::NEVER || now - context.stamped >= STAMP_SLACK;
-    if stale {
-        context.stamped = now;
-        request.headers_mut().insert(GRPC_TIMEOUT, format_timeout(deadline - now));
+    if let Some(rest) = Call::of(request, ambient).stamp(now) {
+        request.headers_mut().insert(GRPC_TIMEOUT, format_timeout(rest));
     }
 }
 
-/// Forgets that the deadline was written, after it has changed.
-pub(crate) fn unstamp<B>(request: &mut Request<B>, ambient: &Ambient) {
-    Context::of(request, ambient).stamped = Instant::NEVER;
+/// The same, where all of `whole` remains and is formatted already.
+pub(crate) fn stamp_whole<B>(request: &mut Request<B>, ambient: &Ambient, now: Instant, whole: &HeaderValue) {
+    if Call::of(request, ambient).stamp(now).is_some() {
+        request.headers_mut().insert(GRPC_TIMEOUT, whole.clone());
+    }
+}
+
+/// How many headers are looked through one by one before hashing the name is quicker.
+const FEW_HEADERS: usize = 8;
+
+/// The value of a header. Every layer looks for the status in two blocks of two or three headers.
+pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
+    if headers.len() > FEW_HEADERS {
+        return headers.get(name);
+    }
+    headers.iter().find_map(|(key, value)| (key == name).then_some(value))
 }
 
 /// A `grpc-timeout`: at most eight digits and a unit, rounded up, so that the server never gives up before the client.
@@ -257,6 +326,7 @@ pub(crate) fn parse_timeout(text: &[u8]) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::retry::Replay;
     use super::*;
 
     /// The server's copy of a deadline may lie later than the client's, never earlier.
@@ -285,14 +355,26 @@ mod tests {
 
     #[test]
     fn attempts_of_one_call_have_distinct_numbers_whoever_starts_them() {
-        let ambient = Ambient::default();
-        let mut request = Request::new(());
-        let outer = Context::of(&mut request, &ambient);
-        outer.share_numbers();
+        let mut outer = Call::new();
+        let (replay, _) = Replay::keep(Request::new(tonic::body::Body::empty()), 0, 1);
+        outer.number_from(|| replay.numbers());
         let mut hedge = outer.clone();
         let mut retry = outer.clone();
+        retry.number_from(|| panic!("it has numbers already"));
         hedge.advance(1);
         retry.advance(2);
         assert_eq!((outer.attempt, hedge.attempt, retry.attempt), (1, 2, 3));
+    }
+
+    #[test]
+    fn a_header_is_found_among_few_and_among_many() {
+        let mut headers = HeaderMap::new();
+        for n in 0..20 {
+            assert_eq!(header(&headers, &GRPC_TIMEOUT), None, "{n}");
+            headers.insert(HeaderName::try_from(format!("x-{n}")).unwrap(), HeaderValue::from(n));
+            let mut with = headers.clone();
+            with.insert(GRPC_TIMEOUT, HeaderValue::from_static("1S"));
+            assert_eq!(header(&with, &GRPC_TIMEOUT).unwrap(), "1S", "{n}");
+        }
     }
 }

@@ -1,6 +1,7 @@
-//! A client for a strategy chosen at run time: the same layers as in a `ServiceBuilder`, each behind a box.
+//! A client for a strategy chosen at run time: the same layers as in a `ServiceBuilder`, behind a box.
 
 use std::fmt;
+use std::iter::Peekable;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -11,16 +12,11 @@ use tower::util::BoxCloneSyncService;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::breaker::Breaker;
 use super::channel::{Channel, Connector, Target, TonicChannel, Transport};
-use super::deadline::{AttemptTimeout, Deadline};
 use super::fallback::Fallback;
 use super::hedge::Hedge;
-use super::limit::Limit;
-use super::rate_limit::RateLimit;
-use super::retry::Retry;
+use super::run::Run;
 use super::service_config::MethodRouter;
-use super::throttle::Throttle;
 use super::trace;
 use super::{Ambient, BoxError, InvalidConfig, LayerConfig, Strategy};
 
@@ -50,11 +46,11 @@ pub fn build<C: Connector>(
     ambient: &Ambient,
 ) -> Result<Client, InvalidConfig> {
     strategy.check()?;
-    let channel = match strategy.channel.transport {
-        Transport::Own => boxed(Channel::new(target, connector, strategy.channel.clone(), ambient)?),
-        Transport::Tonic => boxed(TonicChannel::new(target, connector, &strategy.channel, ambient)?),
+    let stack = match strategy.channel.transport {
+        Transport::Own => wrap(strategy, Channel::new(target, connector, strategy.channel.clone(), ambient)?, ambient),
+        Transport::Tonic => wrap(strategy, TonicChannel::new(target, connector, &strategy.channel, ambient)?, ambient),
     };
-    wrap(strategy, channel, ambient).map(Client)
+    stack.map(Client)
 }
 
 impl Client {
@@ -71,42 +67,62 @@ impl Client {
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         strategy.check()?;
-        wrap(strategy, boxed(service), ambient).map(Self)
+        wrap(strategy, service, ambient).map(Self)
     }
 }
 
-fn wrap(strategy: &Strategy, innermost: Stack, ambient: &Ambient) -> Result<Stack, InvalidConfig> {
-    let mut stack = innermost;
-    for (depth, layer) in strategy.layers.iter().enumerate().rev() {
-        // State that clients share belongs to one layer of one strategy.
-        let place = format!("{}/{depth}", strategy.name);
-        stack = apply(layer, stack, ambient, &place)?;
+/// Puts the layers of `strategy` around `innermost`, in as few boxes as their order allows.
+fn wrap<S, B>(strategy: &Strategy, innermost: S, ambient: &Ambient) -> Result<Stack, InvalidConfig>
+where
+    S: Service<Request<tonic::body::Body>, Response = Response<B>, Error: Into<BoxError>>,
+    S: Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    let mut layers = strategy.layers.iter().enumerate().rev().peekable();
+    let mut stack = next_run(&mut layers, strategy, ambient)?.around(innermost, ambient);
+    while let Some((depth, layer)) = layers.peek() {
+        stack = match special(layer, &stack, ambient, &place(strategy, *depth))? {
+            Some(stack) => {
+                layers.next();
+                stack
+            }
+            None => next_run(&mut layers, strategy, ambient)?.around(stack, ambient),
+        };
     }
     Ok(stack)
 }
 
-fn apply(layer: &LayerConfig, stack: Stack, ambient: &Ambient, place: &str) -> Result<Stack, InvalidConfig> {
-    Ok(match layer {
-        LayerConfig::Deadline(timeout) => boxed(Deadline::new(*timeout)?.within(ambient).unstamped().layer(stack)),
-        LayerConfig::AttemptTimeout(timeout) => {
-            boxed(AttemptTimeout::new(*timeout)?.within(ambient).unstamped().layer(stack))
-        }
-        LayerConfig::Retry(config) => boxed(Retry::build(config.clone(), ambient, place)?.layer(stack)),
-        LayerConfig::Breaker(config) => {
-            boxed(Breaker::build(config.clone(), ambient, place)?.layer(ambient).layer(stack))
-        }
+/// State that clients share belongs to one layer of one strategy.
+fn place(strategy: &Strategy, depth: usize) -> String {
+    format!("{}/{depth}", strategy.name)
+}
+
+/// As many of the layers that come next, going outwards, as one run takes.
+fn next_run<'a>(
+    layers: &mut Peekable<impl Iterator<Item = (usize, &'a LayerConfig)>>,
+    strategy: &Strategy,
+    ambient: &Ambient,
+) -> Result<Run, InvalidConfig> {
+    let mut run = Run::default();
+    while let Some((depth, layer)) = layers.peek()
+        && run.take(layer, ambient, &place(strategy, *depth))?
+    {
+        layers.next();
+    }
+    Ok(run)
+}
+
+/// A layer that is part of no run around `stack`; `None` for the others.
+fn special(layer: &LayerConfig, stack: &Stack, ambient: &Ambient, place: &str) -> Result<Option<Stack>, InvalidConfig> {
+    let stack = stack.clone();
+    Ok(Some(match layer {
         LayerConfig::Hedge(config) => boxed(Hedge::build(config.clone(), ambient, place)?.layer(stack)),
-        LayerConfig::Limit(config) => boxed(Limit::build(config.clone(), ambient, place)?.layer(ambient).layer(stack)),
-        LayerConfig::Throttle(config) => {
-            boxed(Throttle::build(config.clone(), ambient, place)?.layer(ambient).layer(stack))
-        }
-        LayerConfig::RateLimit(config) => {
-            boxed(RateLimit::build(config.clone(), ambient, place)?.layer(ambient).layer(stack))
-        }
         LayerConfig::Fallback(config) => boxed(Fallback::new(config)?.within(ambient).layer(stack)),
         LayerConfig::ServiceConfig(config) => boxed(MethodRouter::new(config, &stack, ambient, place)?),
         LayerConfig::Tower(config) => config.layer(stack),
-    })
+        _ => return Ok(None),
+    }))
 }
 
 pub(crate) fn boxed<S, B>(service: S) -> Stack

@@ -11,21 +11,23 @@
 //! the deadline is the deadline's doing (as in grpc-go: its timer may have been faster than ours).
 
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use tonic::Code;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::call::{Context as CallContext, stamp_deadline, unstamp};
+use super::call::{Call, CallDeadline, format_timeout, stamp_deadline, stamp_whole};
 use super::failure::outcome_of_error;
 use super::invalid::ensure_positive;
-use super::{Ambient, BoxError, Failure, InvalidConfig, Origin, Outcome};
+use super::moment::{self, Watchful, WayIn, WayOut};
+use super::{Ambient, BoxError, CallId, Failure, InvalidConfig, Origin, Outcome};
 use crate::clock::{self, Instant, Sleep};
 
 /// A layer that bounds whole calls.
@@ -36,35 +38,64 @@ use crate::clock::{self, Instant, Sleep};
 /// let layer = Deadline::new(Duration::from_secs(2))?;
 /// # Ok::<(), squall::resilience::InvalidConfig>(())
 /// ```
-#[derive(Clone, Debug)]
-pub struct Deadline {
-    bound: Bound,
-}
+pub type Deadline = TimeBound<WholeCall>;
 
 /// A layer that bounds single attempts.
+pub type AttemptTimeout = TimeBound<OneAttempt>;
+
+/// What a [`TimeBound`] bounds.
+pub trait Bounds {
+    /// Who ended the call when it was too long.
+    const ORIGIN: Origin;
+    /// The option's name, in errors.
+    const FIELD: &'static str;
+}
+
+/// A call with all its attempts and pauses.
+#[derive(Clone, Copy, Debug)]
+pub struct WholeCall;
+
+/// One attempt of a call.
+#[derive(Clone, Copy, Debug)]
+pub struct OneAttempt;
+
+impl Bounds for WholeCall {
+    const ORIGIN: Origin = Origin::ClientDeadline;
+    const FIELD: &'static str = "deadline";
+}
+
+impl Bounds for OneAttempt {
+    const ORIGIN: Origin = Origin::AttemptTimeout;
+    const FIELD: &'static str = "attempt_timeout";
+}
+
+/// A layer that bounds how long something takes: a [`Deadline`] or an [`AttemptTimeout`].
 #[derive(Clone, Debug)]
-pub struct AttemptTimeout {
+pub struct TimeBound<K> {
     bound: Bound,
+    kind: PhantomData<K>,
 }
 
 #[derive(Clone, Debug)]
-struct Bound {
+pub(crate) struct Bound {
     timeout: Duration,
     origin: Origin,
-    /// Whether this layer writes `grpc-timeout`.
-    stamps: bool,
+    /// What this layer writes into `grpc-timeout` when all of the timeout remains; formatted once, not once a call.
+    stamp: Option<HeaderValue>,
     ambient: Ambient,
 }
 
-impl Deadline {
-    /// Calls may take `timeout`.
+impl<K: Bounds> TimeBound<K> {
+    /// It may take `timeout`.
     ///
     /// # Errors
     ///
     /// When it is zero or more than a year.
     pub fn new(timeout: Duration) -> Result<Self, InvalidConfig> {
-        ensure_positive(timeout, "deadline")?;
-        Ok(Self { bound: Bound { timeout, origin: Origin::ClientDeadline, stamps: true, ambient: Ambient::default() } })
+        ensure_positive(timeout, K::FIELD)?;
+        let stamp = Some(format_timeout(timeout));
+        let bound = Bound { timeout, origin: K::ORIGIN, stamp, ambient: Ambient::default() };
+        Ok(Self { bound, kind: PhantomData })
     }
 
     /// In these surroundings.
@@ -75,54 +106,19 @@ impl Deadline {
     }
 
     /// Leaves `grpc-timeout` to whoever is further in: [`Channel`](super::Channel) writes it as the request leaves, and an
-    /// attempt timeout writes it, too. Saves an allocation a call.
+    /// attempt timeout writes it, too.
     #[must_use]
     pub fn unstamped(mut self) -> Self {
-        self.bound.stamps = false;
+        self.bound.stamp = None;
         self
     }
 }
 
-impl AttemptTimeout {
-    /// An attempt may take `timeout`.
-    ///
-    /// # Errors
-    ///
-    /// When it is zero or more than a year.
-    pub fn new(timeout: Duration) -> Result<Self, InvalidConfig> {
-        ensure_positive(timeout, "attempt_timeout")?;
-        Ok(Self { bound: Bound { timeout, origin: Origin::AttemptTimeout, stamps: true, ambient: Ambient::default() } })
-    }
-
-    /// In these surroundings.
-    #[must_use]
-    pub fn within(mut self, ambient: &Ambient) -> Self {
-        self.bound.ambient = ambient.clone();
-        self
-    }
-
-    /// Leaves `grpc-timeout` to whoever is further in: [`Channel`](super::Channel) writes it as the request leaves, and an
-    /// attempt timeout writes it, too. Saves an allocation a call.
-    #[must_use]
-    pub fn unstamped(mut self) -> Self {
-        self.bound.stamps = false;
-        self
-    }
-}
-
-impl<S> Layer<S> for Deadline {
+impl<K, S> Layer<S> for TimeBound<K> {
     type Service = Bounded<S>;
 
     fn layer(&self, inner: S) -> Bounded<S> {
-        Bounded { inner, bound: self.bound.clone() }
-    }
-}
-
-impl<S> Layer<S> for AttemptTimeout {
-    type Service = Bounded<S>;
-
-    fn layer(&self, inner: S) -> Bounded<S> {
-        Bounded { inner, bound: self.bound.clone() }
+        Bounded { inner, bound: Some(self.bound.clone()) }
     }
 }
 
@@ -130,7 +126,21 @@ impl<S> Layer<S> for AttemptTimeout {
 #[derive(Clone, Debug)]
 pub struct Bounded<S> {
     inner: S,
-    bound: Bound,
+    /// `None` lets everything pass: a layer that a strategy may have in this place, and this one has not.
+    bound: Option<Bound>,
+}
+
+impl<S> Bounded<S> {
+    /// Bounds `inner` by a layer that may not be there.
+    pub(crate) fn maybe(inner: S, bound: Option<Bound>) -> Self {
+        Self { inner, bound }
+    }
+}
+
+impl<K> TimeBound<K> {
+    pub(crate) fn into_bound(self) -> Bound {
+        self.bound
+    }
 }
 
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Bounded<S>
@@ -147,43 +157,68 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let ambient = &self.bound.ambient;
-        let now = clock::now();
-        let context = CallContext::of(&mut request, ambient);
-        let earlier = context.deadline;
-        let deadline = now + self.bound.timeout;
-        context.bound(deadline, self.bound.origin);
-        let timer = match earlier {
-            // Whoever set the earlier deadline outside of us watches it; if it was the caller alone, nobody does but us.
-            Some(earlier) if earlier <= deadline => Timer { deadline: earlier, origin: Origin::ClientDeadline },
-            _ => Timer { deadline, origin: self.bound.origin },
+        let Some(bound) = &self.bound else {
+            return BoundedFuture { inner: Some(self.inner.call(request)), sleep: None, timer: None };
         };
-        if timer.deadline <= now {
-            return BoundedFuture { inner: None, sleep: None, timer };
+        let way = WayIn::begin();
+        let now = way.now();
+        let timer = bound.begin(&mut request, now);
+        let inner = (timer.deadline > now).then(|| self.inner.call(request));
+        BoundedFuture { inner, sleep: None, timer: Some(timer) }
+    }
+}
+
+impl Bound {
+    /// Bounds the call of `request`, and says so in its headers.
+    fn begin<B>(&self, request: &mut Request<B>, now: Instant) -> Timer {
+        // A caller that set a `grpc-timeout` of its own, as tonic's `set_timeout` does, has bounded the call, too.
+        if Call::of(request, &self.ambient).deadline.is_none()
+            && let Some(CallDeadline(set)) = CallDeadline::of_headers(request.headers())
+        {
+            Call::of(request, &self.ambient).bound(set, Origin::ClientDeadline);
         }
-        if earlier != Some(timer.deadline) {
-            unstamp(&mut request, ambient);
+        let call = Call::of(request, &self.ambient);
+        let number = call.number();
+        let (earlier, deadline) = (call.deadline, now + self.timeout);
+        call.bound(deadline, self.origin);
+        match earlier {
+            // Whoever set the earlier deadline outside of us watches it; if it was the caller alone, nobody does but us.
+            Some(earlier) if earlier <= deadline => {
+                if self.stamp.is_some() {
+                    stamp_deadline(request, &self.ambient, now);
+                }
+                Timer { call: number, deadline: earlier, origin: Origin::ClientDeadline }
+            }
+            _ => {
+                call.unstamp();
+                if let Some(stamp) = &self.stamp {
+                    stamp_whole(request, &self.ambient, now, stamp);
+                }
+                Timer { call: number, deadline, origin: self.origin }
+            }
         }
-        if self.bound.stamps {
-            stamp_deadline(&mut request, ambient, now);
-        }
-        BoundedFuture { inner: Some(self.inner.call(request)), sleep: None, timer }
     }
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Timer {
+    call: CallId,
     deadline: Instant,
     origin: Origin,
 }
 
 impl Timer {
-    /// Waits for the deadline, with a timer that is made the first time.
-    fn poll(self, mut sleep: Pin<&mut Option<Sleep>>, cx: &mut Context<'_>) -> Poll<()> {
+    /// Waits for the deadline, with a timer that is made the first time that nobody further in has an earlier one.
+    fn poll(self, watch: &Watchful, mut sleep: Pin<&mut Option<Sleep>>, cx: &mut Context<'_>) -> Poll<()> {
         if sleep.is_none() {
+            if watch.is_relieved(self.deadline) {
+                return Poll::Pending;
+            }
             sleep.set(Some(clock::sleep_until(self.deadline)));
         }
-        sleep.as_pin_mut().map_or(Poll::Pending, |sleep| sleep.poll(cx))
+        let polled = sleep.as_pin_mut().map_or(Poll::Pending, |sleep| sleep.poll(cx));
+        watch.arm(self.deadline);
+        polled
     }
 
     fn failure(self) -> BoxError {
@@ -192,8 +227,9 @@ impl Timer {
     }
 
     /// Whether this end of the call was brought about by the deadline, on the server's clock.
-    fn caused(self, outcome: Outcome) -> bool {
-        outcome.code == Code::Cancelled && outcome.origin == Origin::Server && clock::now() >= self.deadline
+    fn caused(self, outcome: Outcome, way: WayOut) -> bool {
+        let cancelled = outcome.code == Code::Cancelled && outcome.origin == Origin::Server;
+        cancelled && way.now(self.call) >= self.deadline
     }
 }
 
@@ -205,7 +241,15 @@ pin_project_lite::pin_project! {
         // Made when there is something to wait for.
         #[pin]
         sleep: Option<Sleep>,
-        timer: Timer,
+        timer: Option<Timer>,
+    }
+
+    impl<F> PinnedDrop for BoundedFuture<F> {
+        fn drop(this: Pin<&mut Self>) {
+            if this.sleep.is_some() {
+                moment::disarm();
+            }
+        }
     }
 }
 
@@ -218,28 +262,33 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let Some(inner) = this.inner.as_mut().as_pin_mut() else {
-            return Poll::Ready(Err(this.timer.failure()));
+        let Some(timer) = *this.timer else {
+            let inner = this.inner.as_pin_mut().expect("what is not bounded was called");
+            return inner.poll(cx).map(|result| result.map(BoundedBody::unbounded).map_err(Into::into));
         };
+        let Some(inner) = this.inner.as_mut().as_pin_mut() else {
+            return Poll::Ready(Err(timer.failure()));
+        };
+        let (watch, way) = (Watchful::begin(), WayOut::begin());
         let result = match inner.poll(cx) {
             Poll::Ready(result) => result.map_err(Into::into),
             Poll::Pending => {
-                ready!(this.timer.poll(this.sleep, cx));
+                ready!(timer.poll(&watch, this.sleep, cx));
                 // The attempt ends here and now, not when the future happens to be dropped.
                 this.inner.set(None);
-                return Poll::Ready(Err(this.timer.failure()));
+                return Poll::Ready(Err(timer.failure()));
             }
         };
         let outcome = match &result {
             Ok(response) => Outcome::of_headers(response.headers()),
             Err(error) => Some(outcome_of_error(&**error)),
         };
-        if outcome.is_some_and(|outcome| this.timer.caused(outcome)) {
-            return Poll::Ready(Err(this.timer.failure()));
+        if outcome.is_some_and(|outcome| timer.caused(outcome, way)) {
+            return Poll::Ready(Err(timer.failure()));
         }
         Poll::Ready(result.map(|response| {
             let ended = outcome.is_some();
-            response.map(|body| BoundedBody { body, sleep: None, timer: (!ended).then_some(*this.timer) })
+            response.map(|body| BoundedBody { body, sleep: None, timer: (!ended).then_some(timer) })
         }))
     }
 }
@@ -255,6 +304,20 @@ pin_project_lite::pin_project! {
         // None once the call is over, whatever the body still holds.
         timer: Option<Timer>,
     }
+
+    impl<B> PinnedDrop for BoundedBody<B> {
+        fn drop(this: Pin<&mut Self>) {
+            if this.sleep.is_some() {
+                moment::disarm();
+            }
+        }
+    }
+}
+
+impl<B> BoundedBody<B> {
+    fn unbounded(response: Response<B>) -> Response<Self> {
+        response.map(|body| Self { body, sleep: None, timer: None })
+    }
 }
 
 impl<B> Body for BoundedBody<B>
@@ -269,15 +332,16 @@ where
         let Some(timer) = *this.timer else {
             return this.body.poll_frame(cx).map_err(Into::into);
         };
+        let (watch, way) = (Watchful::begin(), WayOut::begin());
         match this.body.poll_frame(cx) {
             Poll::Pending => {
-                ready!(timer.poll(this.sleep, cx));
+                ready!(timer.poll(&watch, this.sleep, cx));
                 *this.timer = None;
                 Poll::Ready(Some(Err(timer.failure())))
             }
             Poll::Ready(Some(Err(error))) => {
                 let error = error.into();
-                let caused = timer.caused(outcome_of_error(&*error));
+                let caused = timer.caused(outcome_of_error(&*error), way);
                 Poll::Ready(Some(Err(if caused { timer.failure() } else { error })))
             }
             Poll::Ready(other) => Poll::Ready(other.map(|frame| frame.map_err(Into::into))),

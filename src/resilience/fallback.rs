@@ -9,13 +9,13 @@ use std::task::{Context, Poll, ready};
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::{Body, Frame, SizeHint};
-use tonic::Status;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::call::Context as CallContext;
+use super::call::Call;
 use super::failure::outcome_of_error;
 use super::invalid::ensure;
+use super::outcome::GRPC_STATUS;
 use super::{Ambient, BoxError, CallId, Codes, EventKind, InvalidConfig, Outcome};
 
 /// What to answer, and when.
@@ -101,7 +101,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let call = CallContext::of(&mut request, &self.fallback.ambient).id;
+        let call = Call::of(&mut request, &self.fallback.ambient).number();
         FallbackFuture { inner: self.inner.call(request), fallback: self.fallback.clone(), call }
     }
 }
@@ -189,7 +189,7 @@ where
             }
             Answer::Trailers => {
                 let mut trailers = HeaderMap::with_capacity(1);
-                trailers.insert(Status::GRPC_STATUS, HeaderValue::from_static("0"));
+                trailers.insert(GRPC_STATUS, HeaderValue::from_static("0"));
                 Some(Ok(Frame::trailers(trailers)))
             }
             Answer::Done => None,

@@ -8,9 +8,9 @@
 //!
 //! - outcome, failure: how a call ended, and who said so.
 //! - call, ambient, observer: what layers know of the call and of their surroundings, and whom they tell.
-//! - deadline, retry, backoff, budget, breaker, hedge, limit, throttle, rate_limit, fallback: the layers; gate and watch are what they have in common.
+//! - deadline, retry, backoff, budget, breaker, hedge, limit, throttle, rate_limit, fallback: the layers; gate, gates, watch and moment are what they have in common.
 //! - channel: connections, and the choice among endpoints.
-//! - strategy, client: all of it as data.
+//! - strategy, client, run: all of it as data.
 
 mod ambient;
 mod backoff;
@@ -24,14 +24,17 @@ mod deadline;
 mod failure;
 mod fallback;
 mod gate;
+mod gates;
 mod hedge;
 mod invalid;
 mod limit;
+mod moment;
 mod observer;
 mod outcome;
 mod preset;
 mod rate_limit;
 mod retry;
+mod run;
 mod service_config;
 mod strategy;
 mod throttle;
@@ -44,17 +47,19 @@ pub use self::ambient::Ambient;
 pub use self::backoff::{Backoff, BackoffConfig, Schedule};
 pub use self::breaker::{Breaker, BreakerConfig, BreakerPass, BreakerWindow, SlowCalls, Trip};
 pub use self::budget::{Budget, BudgetConfig, BudgetKind, Charge, Permit, Scope};
-pub use self::call::{CallDeadline, CallId, Criticality, Idempotency, WaitForReady};
+pub use self::call::{Call, CallDeadline, CallId, Criticality, Idempotency};
 pub use self::catalogue::{BACKOFFS, BUDGETS, CHANNEL, Entry, LAYERS};
 pub use self::channel::{
     Balance, Channel, ChannelBody, ChannelConfig, ChannelFuture, ConnectBackoff, ConnectionState, Connector, Endpoint,
     FailurePercentage, Keepalive, OutlierConfig, Resolver, SuccessRate, Target, Tcp, TonicChannel, Transport,
 };
 pub use self::client::{Client, build};
-pub use self::deadline::{AttemptTimeout, Bounded, BoundedBody, BoundedFuture, Deadline};
+pub use self::deadline::{
+    AttemptTimeout, Bounded, BoundedBody, BoundedFuture, Bounds, Deadline, OneAttempt, TimeBound, WholeCall,
+};
 pub use self::failure::{BoxError, Failure, origin_of};
 pub use self::fallback::{Fallback, FallbackBody, FallbackConfig, FallbackFuture, FallbackService};
-pub use self::gate::{Admission, Caller, Gate, GateLayer, Gated, GatedFuture, NoQueue, Pass};
+pub use self::gate::{Admission, Caller, End, Gate, GateLayer, Gated, GatedFuture, NoQueue, Pass};
 pub use self::hedge::{Hedge, HedgeConfig, HedgeDelay, HedgeFuture, HedgeService};
 pub use self::invalid::InvalidConfig;
 pub use self::limit::{Discipline, Limit, LimitAlgorithm, LimitConfig, LimitPass, LimitQueue, Side};

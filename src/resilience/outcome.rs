@@ -5,8 +5,13 @@
 
 use std::fmt;
 
-use http::HeaderMap;
-use tonic::{Code, Status};
+use http::{HeaderMap, HeaderName};
+use tonic::Code;
+
+use super::call::header;
+
+/// Where the code of a call's end stands.
+pub(crate) const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// Who produced a status code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,7 +117,7 @@ impl Outcome {
 
     /// The outcome that a block of headers or trailers announces, if it carries a `grpc-status`.
     pub(crate) fn of_headers(headers: &HeaderMap) -> Option<Self> {
-        headers.get(Status::GRPC_STATUS).map(|value| Self::server(Code::from_bytes(value.as_bytes())))
+        header(headers, &GRPC_STATUS).map(|value| Self::server(Code::from_bytes(value.as_bytes())))
     }
 }
 

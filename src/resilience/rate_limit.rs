@@ -13,9 +13,9 @@ use std::time::Duration;
 use tonic::Code;
 
 use super::budget::Scope;
-use super::gate::{Admission, Caller, Gate, GateLayer, Pass};
+use super::gate::{Admission, Caller, End, Gate, GateLayer, Pass};
 use super::invalid::{LONGEST, ensure, ensure_between};
-use super::{Ambient, EventKind, Failure, InvalidConfig, Origin, Outcome};
+use super::{Ambient, EventKind, Failure, InvalidConfig, Origin};
 use crate::clock::{self, Instant, Sleep};
 
 /// How fast calls may be made.
@@ -107,7 +107,7 @@ impl Gate for RateLimit {
     type Queue = RateQueue;
 
     fn admit(&self, caller: &Caller<'_>) -> Admission<RatePass, RateQueue> {
-        let now = clock::now();
+        let now = caller.now;
         match self.take(now) {
             Some(wait) if wait.is_zero() => Admission::Pass(RatePass),
             Some(wait) => {
@@ -119,6 +119,10 @@ impl Gate for RateLimit {
                 Admission::Reject(Failure::new(Code::ResourceExhausted, Origin::Throttle, "rate limit exceeded"))
             }
         }
+    }
+
+    fn heeds_criticality(&self) -> bool {
+        false
     }
 }
 
@@ -155,7 +159,7 @@ impl Drop for RateQueue {
 pub struct RatePass;
 
 impl Pass for RatePass {
-    fn ended(self, _: Outcome) {}
+    fn ended(self, _: End) {}
 }
 
 impl fmt::Debug for RateQueue {

@@ -9,17 +9,17 @@
 //! Sources: SRE book, "Handling Overload", client-side throttling; Envoy, `admission_control_filter.rst`.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tonic::Code;
 
 use super::budget::Scope;
-use super::gate::{Admission, Caller, Gate, GateLayer, NoQueue, Pass};
+use super::gate::{Admission, Caller, End, Gate, GateLayer, NoQueue, Pass};
 use super::invalid::{ensure, ensure_between, ensure_positive};
 use super::window::Window;
-use super::{Ambient, Codes, EventKind, Failure, InvalidConfig, Origin, Outcome};
-use crate::clock;
+use super::{Ambient, Codes, EventKind, Failure, InvalidConfig, Origin};
+use crate::clock::Instant;
 
 /// When to turn calls away.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,8 +119,8 @@ struct Shared {
     window: Mutex<Window<2>>,
 }
 
-const REQUESTS: usize = 0;
-const ACCEPTS: usize = 1;
+const REQUEST: [f64; 2] = [1.0, 0.0];
+const ACCEPT: [f64; 2] = [0.0, 1.0];
 
 impl Throttle {
     /// A throttle that has seen nothing yet.
@@ -148,12 +148,14 @@ impl Throttle {
         GateLayer::new(self.clone(), ambient)
     }
 
-    fn count(&self, which: usize) -> [f64; 2] {
-        let now = clock::now();
-        let mut window = self.0.window.lock().expect("nothing panics while holding it");
-        let before = window.sums(now);
-        window.add(now, which, 1.0);
-        before
+    /// Counts a request; requests and accepts before it.
+    fn requested(&self, now: Instant) -> [f64; 2] {
+        let [requests, accepts] = self.window().add(now, REQUEST);
+        [requests - REQUEST[0], accepts]
+    }
+
+    fn window(&self) -> MutexGuard<'_, Window<2>> {
+        self.0.window.lock().expect("nothing panics while holding it")
     }
 }
 
@@ -162,9 +164,13 @@ impl Gate for Throttle {
     type Queue = NoQueue<ThrottlePass>;
 
     fn admit(&self, caller: &Caller<'_>) -> Admission<ThrottlePass, Self::Queue> {
-        let [requests, accepts] = self.count(REQUESTS);
-        let key = caller.ambient.key().named("throttle").with(caller.call.0).with(u64::from(caller.attempt));
-        if key.draw().value() >= self.0.config.rule.probability(requests, accepts) {
+        let [requests, accepts] = self.requested(caller.now);
+        let probability = self.0.config.rule.probability(requests, accepts);
+        let draw = || {
+            let key = caller.ambient.key().named("throttle").with(caller.call.0).with(u64::from(caller.attempt));
+            key.draw().value()
+        };
+        if probability <= 0.0 || draw() >= probability {
             return Admission::Pass(ThrottlePass { throttle: self.clone() });
         }
         let (origin, kind) = match self.0.config.rule {
@@ -174,6 +180,10 @@ impl Gate for Throttle {
         caller.ambient.emit(Some(caller.call), caller.attempt, || kind);
         Admission::Reject(Failure::new(Code::Unavailable, origin, "throttled: the server rejects most calls"))
     }
+
+    fn heeds_criticality(&self) -> bool {
+        false
+    }
 }
 
 /// An attempt under way through a [`Throttle`].
@@ -182,13 +192,13 @@ pub struct ThrottlePass {
 }
 
 impl Pass for ThrottlePass {
-    fn ended(self, outcome: Outcome) {
-        let taken_on = match outcome.origin {
-            Origin::Server => !self.throttle.0.config.rejected.contains(outcome.code),
+    fn ended(self, end: End) {
+        let taken_on = match end.outcome.origin {
+            Origin::Server => !self.throttle.0.config.rejected.contains(end.outcome.code),
             _ => false,
         };
         if taken_on {
-            self.throttle.count(ACCEPTS);
+            self.throttle.window().add(end.at(), ACCEPT);
         }
     }
 }

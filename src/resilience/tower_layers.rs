@@ -116,7 +116,10 @@ where
     S: Service<Request<Replay>> + Clone + Send + Sync + 'static,
     S::Future: Send + 'static,
 {
-    service.map_request(|request: Request<tonic::body::Body>| request.map(|body| Replay::new(body, BUFFER_BYTES)))
+    service.map_request(|request: Request<tonic::body::Body>| {
+        let (replay, parts) = Replay::keep(request, BUFFER_BYTES, 1);
+        Request::from_parts(parts, replay)
+    })
 }
 
 type Sendable = tower::util::MapRequest<Stack, fn(Request<Replay>) -> Request<tonic::body::Body>>;

@@ -13,7 +13,8 @@ use tracing::{Instrument, Span, field};
 
 use super::channel::Endpoint;
 use super::failure::outcome_of_error;
-use super::gate::Pass;
+use super::gate::{End, Pass};
+use super::moment::WayOut;
 use super::watch::Watch;
 use super::{BoxError, CallId, Outcome, code_name};
 
@@ -46,7 +47,10 @@ pub(super) fn call(
     Box::pin(
         async move {
             match inner.await {
-                Ok(response) => Ok(Watch::response(response, Ending(ending)).map(tonic::body::Body::new)),
+                Ok(response) => {
+                    let watched = Watch::response(response, Ending(ending), CallId(0), WayOut::begin());
+                    Ok(watched.map(tonic::body::Body::new))
+                }
                 Err(error) => {
                     ended(&ending, outcome_of_error(&*error));
                     Err(error)
@@ -88,7 +92,7 @@ pub(super) fn ended(span: &Span, outcome: Outcome) {
 struct Ending(Span);
 
 impl Pass for Ending {
-    fn ended(self, outcome: Outcome) {
-        ended(&self.0, outcome);
+    fn ended(self, end: End) {
+        ended(&self.0, end.outcome);
     }
 }

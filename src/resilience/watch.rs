@@ -13,8 +13,9 @@ use http_body::{Body, Frame, SizeHint};
 use tonic::Code;
 
 use super::failure::outcome_of_error;
-use super::gate::Pass;
-use super::{BoxError, Outcome};
+use super::gate::{End, Pass};
+use super::moment::WayOut;
+use super::{BoxError, CallId, Outcome};
 
 pin_project_lite::pin_project! {
     /// A body that reports the outcome of its call.
@@ -23,25 +24,26 @@ pin_project_lite::pin_project! {
         #[pin]
         body: B,
         watcher: Option<W>,
+        call: CallId,
     }
 }
 
 impl<B, W: Pass> Watch<B, W> {
     /// Watches `response`, whose outcome may be known from its headers already.
-    pub(crate) fn response(response: Response<B>, watcher: W) -> Response<Self> {
+    pub(crate) fn response(response: Response<B>, watcher: W, call: CallId, way: WayOut) -> Response<Self> {
         let known = Outcome::of_headers(response.headers());
         response.map(|body| match known {
             Some(outcome) => {
-                watcher.ended(outcome);
-                Self { body, watcher: None }
+                watcher.ended(End::new(outcome, call, way));
+                Self { body, watcher: None, call }
             }
-            None => Self { body, watcher: Some(watcher) },
+            None => Self { body, watcher: Some(watcher), call },
         })
     }
 
     /// A body nobody needs to watch.
     pub(crate) fn unwatched(response: Response<B>) -> Response<Self> {
-        response.map(|body| Self { body, watcher: None })
+        response.map(|body| Self { body, watcher: None, call: CallId(0) })
     }
 }
 
@@ -55,6 +57,10 @@ where
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.project();
+        if this.watcher.is_none() {
+            return this.body.poll_frame(cx).map_err(Into::into);
+        }
+        let way = WayOut::begin();
         let polled = this.body.poll_frame(cx).map_err(Into::into);
         let outcome = match &polled {
             Poll::Pending => None,
@@ -68,7 +74,7 @@ where
         if let Some(outcome) = outcome
             && let Some(watcher) = this.watcher.take()
         {
-            watcher.ended(outcome);
+            watcher.ended(End::new(outcome, *this.call, way));
         }
         polled
     }

@@ -14,8 +14,9 @@ const SLOTS: usize = 10;
 #[derive(Clone, Debug)]
 pub(crate) struct Window<const N: usize> {
     slot_ns: u64,
-    /// The number of the newest slot since the origin.
+    /// The number of the newest slot since the origin, and when it ends: most calls fall into it, and need no division.
     newest: u64,
+    newest_ends_ns: u64,
     slots: [[f64; N]; SLOTS],
     sums: [f64; N],
 }
@@ -23,14 +24,18 @@ pub(crate) struct Window<const N: usize> {
 impl<const N: usize> Window<N> {
     pub(crate) fn new(length: Duration) -> Self {
         let slot_ns = (length.as_nanos() as u64).div_ceil(SLOTS as u64).max(1);
-        Self { slot_ns, newest: 0, slots: [[0.0; N]; SLOTS], sums: [0.0; N] }
+        Self { slot_ns, newest: 0, newest_ends_ns: slot_ns, slots: [[0.0; N]; SLOTS], sums: [0.0; N] }
     }
 
-    /// Adds `amount` to the `which`-th number.
-    pub(crate) fn add(&mut self, now: Instant, which: usize, amount: f64) {
+    /// Adds these amounts to the numbers; the sums then.
+    pub(crate) fn add(&mut self, now: Instant, amounts: [f64; N]) -> [f64; N] {
         self.slide(now);
-        self.slots[(self.newest % SLOTS as u64) as usize][which] += amount;
-        self.sums[which] += amount;
+        let slot = &mut self.slots[(self.newest % SLOTS as u64) as usize];
+        for which in 0..N {
+            slot[which] += amounts[which];
+            self.sums[which] += amounts[which];
+        }
+        self.sums
     }
 
     /// The sums over the window that ends now.
@@ -46,14 +51,15 @@ impl<const N: usize> Window<N> {
     }
 
     fn slide(&mut self, now: Instant) {
-        let current = now.as_nanos() / self.slot_ns;
-        if current <= self.newest {
+        if now.as_nanos() < self.newest_ends_ns {
             return;
         }
+        let current = now.as_nanos() / self.slot_ns;
         for slot in (self.newest + 1)..=current.min(self.newest + SLOTS as u64) {
             self.slots[(slot % SLOTS as u64) as usize] = [0.0; N];
         }
         self.newest = current;
+        self.newest_ends_ns = (current + 1).saturating_mul(self.slot_ns);
         // Summed afresh at every slide, so that rounding errors do not add up.
         self.sums = [0.0; N];
         for slot in &self.slots {
@@ -77,7 +83,7 @@ mod tests {
             let mut now = 0;
             for (step, amount) in steps {
                 now += step;
-                window.add(Instant::from_nanos(now), 0, f64::from(amount));
+                window.add(Instant::from_nanos(now), [f64::from(amount)]);
                 events.push((now, f64::from(amount)));
                 let sum_since = |ns: u64| -> f64 { events.iter().filter(|(at, _)| *at >= ns).map(|(_, x)| x).sum() };
                 let [sum] = window.sums(Instant::from_nanos(now));

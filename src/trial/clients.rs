@@ -169,10 +169,9 @@ impl Caller {
         self.open.begin(call);
         self.recorder.record(Kind::CallStarted { call, scheduled_ns: scheduled.as_nanos() });
         let mut request = tonic::Request::new(alert::alert(&self.device_id, call, scheduled, &self.clock));
-        request.extensions_mut().insert(resilience::CallId(call.bits()));
-        if self.idempotent {
-            request.extensions_mut().insert(Idempotency::Idempotent);
-        }
+        let idempotency = if self.idempotent { Idempotency::Idempotent } else { Idempotency::Unmarked };
+        let said = resilience::Call::new().id(resilience::CallId(call.bits())).idempotency(idempotency);
+        request.extensions_mut().insert(said);
         let (code, origin) = match self.stub.report_alert(request).await {
             Ok(_) => (Code::Ok, Origin::Server),
             Err(status) => (status.code().into(), origin_of(&status).into()),

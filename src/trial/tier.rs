@@ -70,9 +70,10 @@ async fn one(
     caller: Caller,
 ) -> Result<(), tonic::Status> {
     let mut request = tonic::Request::new(alert);
-    request.extensions_mut().insert(resilience::CallId(caller.call.bits()));
+    let mut call = resilience::Call::new().id(resilience::CallId(caller.call.bits()));
     if caller.deadline != Instant::NEVER {
-        request.extensions_mut().insert(CallDeadline(caller.deadline));
+        call = call.deadline(CallDeadline(caller.deadline));
     }
+    request.extensions_mut().insert(call);
     stub.report_alert(request).await.map(|_| ())
 }

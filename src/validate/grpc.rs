@@ -12,7 +12,7 @@ use super::rig::{self, Rig};
 use super::{Params, Suite};
 use crate::clock;
 use crate::resilience::effective_attempts;
-use crate::resilience::{BackoffConfig, BudgetConfig, BudgetKind, LayerConfig, RetryConfig, Strategy, WaitForReady};
+use crate::resilience::{BackoffConfig, BudgetConfig, BudgetKind, Call, LayerConfig, RetryConfig, Strategy};
 use crate::scenario::{ErrorFilter, Metric};
 use crate::telemetry::proto::telemetry_service_server::TelemetryService;
 use crate::telemetry::proto::{AlertRequest, AlertResponse};
@@ -181,7 +181,7 @@ fn connect_backoff(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabEr
             let mut client = rig.client(&sim, 0, &Strategy::default())?;
             let call = tokio::spawn(async move {
                 let mut request = Request::new(AlertRequest::default());
-                request.extensions_mut().insert(WaitForReady(true));
+                request.extensions_mut().insert(Call::new().wait_for_ready(true));
                 client.report_alert(request).await
             });
             clock::sleep(Duration::from_secs(700)).await;

@@ -1,18 +1,21 @@
 //! What tests of the layers share: a scripted gRPC server on raw HTTP/2, a connector to it, a caller, and a listener.
 #![allow(dead_code, clippy::allow_attributes, reason = "every test file uses another part of it")]
 
+mod raw;
+
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use squall::clock;
 use squall::resilience::{Connector, Endpoint, Event, EventKind, Observer, StopReason, Target};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::{Code, Status};
+
+pub(crate) use self::raw::Raw;
 
 /// What the server does with a request.
 #[derive(Clone, Debug)]
@@ -235,44 +238,6 @@ impl Connector for Server {
             }
         }
         Ok(client)
-    }
-}
-
-/// Messages are bytes: no protobuf needed.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Raw;
-
-impl Codec for Raw {
-    type Encode = Vec<u8>;
-    type Decode = Vec<u8>;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn encode(&mut self, item: Vec<u8>, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put_slice(&item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
-        Ok(Some(buffer.copy_to_bytes(buffer.remaining()).to_vec()))
     }
 }
 

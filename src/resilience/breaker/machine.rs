@@ -170,12 +170,7 @@ impl History {
                     |pick: fn(&(bool, bool)) -> bool| results.iter().filter(|result| pick(result)).count() as f64;
                 [results.len() as f64, count(|result| result.0), count(|result| result.1)]
             }
-            (Self::Time(window), _) => {
-                for (which, number) in numbers.into_iter().enumerate() {
-                    window.add(now, which, number);
-                }
-                window.sums(now)
-            }
+            (Self::Time(window), _) => window.add(now, numbers),
             (Self::Decaying { at, sums }, Trip::Ewma { half_life, .. }) => {
                 let halves = (now - *at).as_secs_f64() / half_life.as_secs_f64();
                 let keep = libm::exp2(-halves);

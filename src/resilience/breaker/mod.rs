@@ -19,9 +19,9 @@ use std::time::Duration;
 
 use tonic::Code;
 
-use super::gate::{Admission, Caller, Gate, GateLayer, NoQueue, Pass};
+use super::gate::{Admission, Caller, End, Gate, GateLayer, NoQueue, Pass};
 use super::{Ambient, BreakerState, CallId, EventKind, Failure, InvalidConfig, Origin, Outcome, Scope};
-use crate::clock::{self, Instant};
+use crate::clock::Instant;
 
 /// A circuit breaker; put it before a service with [`layer`](Self::layer).
 ///
@@ -79,11 +79,10 @@ impl Breaker {
     }
 
     /// Lets one attempt through, or not.
-    pub(crate) fn enter(&self, ambient: &Ambient, call: CallId, attempt: u32) -> Option<BreakerPass> {
-        let now = clock::now();
+    pub(crate) fn enter(&self, now: Instant, ambient: &Ambient, call: CallId, attempt: u32) -> Option<BreakerPass> {
         let (ticket, transition) = self.machine().admit(&self.0.config, now);
-        let told = Told { ambient: ambient.clone(), call, attempt };
-        told.transition(&self.0.name, transition);
+        let told = ambient.is_heard().then(|| Told { ambient: ambient.clone(), call, attempt });
+        tell(told.as_ref(), &self.0.name, transition);
         ticket.map(|ticket| BreakerPass { breaker: self.clone(), ticket: Some(ticket), started: now, told })
     }
 
@@ -97,7 +96,7 @@ impl Gate for Breaker {
     type Queue = NoQueue<BreakerPass>;
 
     fn admit(&self, caller: &Caller<'_>) -> Admission<BreakerPass, Self::Queue> {
-        match self.enter(caller.ambient, caller.call, caller.attempt) {
+        match self.enter(caller.now, caller.ambient, caller.call, caller.attempt) {
             Some(pass) => Admission::Pass(pass),
             None => {
                 caller.ambient.emit(Some(caller.call), caller.attempt, || EventKind::BreakerRejected);
@@ -106,21 +105,23 @@ impl Gate for Breaker {
             }
         }
     }
+
+    fn heeds_criticality(&self) -> bool {
+        false
+    }
 }
 
-/// Whom to tell about transitions.
+/// Whom to tell about transitions, and of whom.
 struct Told {
     ambient: Ambient,
     call: CallId,
     attempt: u32,
 }
 
-impl Told {
-    fn transition(&self, name: &Arc<str>, transition: Transition) {
-        if let Some((from, to)) = transition {
-            let kind = || EventKind::BreakerTransition { name: Arc::clone(name), from, to };
-            self.ambient.emit(Some(self.call), self.attempt, kind);
-        }
+fn tell(told: Option<&Told>, name: &Arc<str>, transition: Transition) {
+    if let (Some(told), Some((from, to))) = (told, transition) {
+        let kind = || EventKind::BreakerTransition { name: Arc::clone(name), from, to };
+        told.ambient.emit(Some(told.call), told.attempt, kind);
     }
 }
 
@@ -129,17 +130,18 @@ pub struct BreakerPass {
     breaker: Breaker,
     ticket: Option<Ticket>,
     started: Instant,
-    told: Told,
+    /// Nobody, if nobody listens.
+    told: Option<Told>,
 }
 
 impl Pass for BreakerPass {
-    fn ended(mut self, outcome: Outcome) {
-        let Some(failed) = verdict(outcome, &self.breaker.0.config) else { return };
+    fn ended(mut self, end: End) {
+        let Some(failed) = verdict(end.outcome, &self.breaker.0.config) else { return };
         let Some(ticket) = self.ticket.take() else { return };
-        let now = clock::now();
+        let now = end.at();
         let latency: Duration = now - self.started;
         let transition = self.breaker.machine().record(&self.breaker.0.config, now, ticket, failed, latency);
-        self.told.transition(&self.breaker.0.name, transition);
+        tell(self.told.as_ref(), &self.breaker.0.name, transition);
     }
 }
 

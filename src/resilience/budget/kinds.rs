@@ -60,7 +60,7 @@ impl Ratio {
 
 impl Budget for Ratio {
     fn begun(&self, now: Instant) {
-        lock(&self.window).add(now, 0, 1.0);
+        lock(&self.window).add(now, [1.0, 0.0]);
     }
 
     fn charge(&self, now: Instant, _: Charge) -> Option<Permit> {
@@ -70,8 +70,12 @@ impl Budget for Ratio {
         if retries + 1.0 > self.reserve + self.percent * calls + 1e-9 {
             return None;
         }
-        window.add(now, 1, 1.0);
+        window.add(now, [0.0, 1.0]);
         Some(Permit { cost: 1.0 })
+    }
+
+    fn refunded(&self, now: Instant, _: Permit) {
+        lock(&self.window).add(now, [0.0, -1.0]);
     }
 }
 
@@ -88,6 +92,11 @@ impl AwsSdk {
         let capacity = f64::from(capacity);
         Self { capacity, cost: f64::from(cost), timeout_cost: f64::from(timeout_cost), tokens: Mutex::new(capacity) }
     }
+
+    fn put(&self, tokens: f64) {
+        let mut held = lock(&self.tokens);
+        *held = (*held + tokens).min(self.capacity);
+    }
 }
 
 impl Budget for AwsSdk {
@@ -102,8 +111,11 @@ impl Budget for AwsSdk {
     }
 
     fn succeeded(&self, _: Instant, permit: Option<Permit>) {
-        let mut tokens = lock(&self.tokens);
-        *tokens = (*tokens + permit.map_or(1.0, |permit| permit.cost)).min(self.capacity);
+        self.put(permit.map_or(1.0, |permit| permit.cost));
+    }
+
+    fn refunded(&self, _: Instant, permit: Permit) {
+        self.put(permit.cost);
     }
 }
 
@@ -156,12 +168,16 @@ impl TokenBucket {
     pub(super) fn new(per_call: f64, size: f64) -> Self {
         Self { per_call, size, tokens: Mutex::new(size) }
     }
+
+    fn put(&self, tokens: f64) {
+        let mut held = lock(&self.tokens);
+        *held = (*held + tokens).min(self.size);
+    }
 }
 
 impl Budget for TokenBucket {
     fn begun(&self, _: Instant) {
-        let mut tokens = lock(&self.tokens);
-        *tokens = (*tokens + self.per_call).min(self.size);
+        self.put(self.per_call);
     }
 
     fn charge(&self, _: Instant, _: Charge) -> Option<Permit> {
@@ -171,6 +187,10 @@ impl Budget for TokenBucket {
         }
         *tokens -= 1.0;
         Some(Permit { cost: 1.0 })
+    }
+
+    fn refunded(&self, _: Instant, permit: Permit) {
+        self.put(permit.cost);
     }
 }
 

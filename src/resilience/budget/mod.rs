@@ -33,6 +33,12 @@ pub trait Budget: Send + Sync {
     /// The retry that `permit` paid for has ended, however.
     fn released(&self, _now: Instant, _permit: Permit) {}
 
+    /// The retry that `permit` paid for never started: the deadline came first, the attempts were used up, or the caller
+    /// left during the pause.
+    fn refunded(&self, now: Instant, permit: Permit) {
+        self.released(now, permit);
+    }
+
     /// A call has ended, however.
     fn ended(&self, _now: Instant) {}
 }
@@ -59,13 +65,17 @@ pub struct Permit {
 #[derive(Debug)]
 pub(crate) struct Account<B: ?Sized + Budget> {
     permit: Option<Permit>,
+    /// Whether the retry that the permit paid for has started.
+    begun: bool,
+    /// When the call ended, once it has.
+    ended: Option<Instant>,
     budget: Arc<B>,
 }
 
 impl<B: ?Sized + Budget> Account<B> {
     pub(crate) fn open(budget: Arc<B>, now: Instant) -> Self {
         budget.begun(now);
-        Self { permit: None, budget }
+        Self { permit: None, begun: false, ended: None, budget }
     }
 
     pub(crate) fn failed(&mut self, now: Instant) {
@@ -76,24 +86,41 @@ impl<B: ?Sized + Budget> Account<B> {
     /// Whether one more attempt may start.
     pub(crate) fn charge(&mut self, now: Instant, why: Charge) -> bool {
         self.release(now);
+        self.begun = false;
         self.permit = self.budget.charge(now, why);
         self.permit.is_some()
     }
 
-    pub(crate) fn succeeded(&mut self, now: Instant) {
-        self.budget.succeeded(now, self.permit);
+    /// The attempt that was charged starts.
+    pub(crate) fn begin(&mut self) {
+        self.begun = true;
+    }
+
+    /// The attempt that was charged will not start.
+    pub(crate) fn refund(&mut self, now: Instant) {
+        self.release(now);
+    }
+
+    /// The call has ended, well or badly.
+    pub(crate) fn settle(&mut self, now: Instant, well: bool) {
+        self.ended = Some(now);
+        if well {
+            self.budget.succeeded(now, self.permit);
+        }
     }
 
     fn release(&mut self, now: Instant) {
-        if let Some(permit) = self.permit.take() {
-            self.budget.released(now, permit);
+        match self.permit.take() {
+            Some(permit) if self.begun => self.budget.released(now, permit),
+            Some(permit) => self.budget.refunded(now, permit),
+            None => {}
         }
     }
 }
 
 impl<B: ?Sized + Budget> Drop for Account<B> {
     fn drop(&mut self) {
-        let now = crate::clock::now();
+        let now = self.ended.unwrap_or_else(crate::clock::now);
         self.release(now);
         self.budget.ended(now);
     }

@@ -16,9 +16,9 @@ use super::load::Load;
 use super::pool::Lane;
 use crate::clock::{self, Instant};
 use crate::resilience::breaker::BreakerPass;
-use crate::resilience::call::Context as CallContext;
+use crate::resilience::call::Call;
 use crate::resilience::failure::outcome_of_h2;
-use crate::resilience::gate::Pass;
+use crate::resilience::gate::{End, Pass};
 use crate::resilience::trace;
 use crate::resilience::{Ambient, BoxError, CallId, EventKind, Failure, Origin, Outcome};
 
@@ -107,9 +107,14 @@ impl Attempt {
         self.endpoint.clone()
     }
 
-    fn close(&mut self, outcome: Outcome) {
+    /// It ended here, at the connection: nobody has seen its end before.
+    pub(super) fn finish(mut self, outcome: Outcome) {
+        self.close(End::here(outcome, self.call));
+    }
+
+    fn close(&mut self, end: End) {
         self.open = false;
-        let now = clock::now();
+        let (outcome, now) = (end.outcome, end.at());
         let latency = now - self.started;
         trace::ended(&self.span, outcome);
         if let Some(held) = &mut self.lane
@@ -118,7 +123,7 @@ impl Attempt {
             held.load.took(now, latency);
             held.load.count(outcome.is_ok());
             if let Some(breaker) = held.breaker.take() {
-                breaker.ended(outcome);
+                breaker.ended(end);
             }
         }
         self.ambient.emit(Some(self.call), self.number, || EventKind::AttemptEnded {
@@ -134,7 +139,7 @@ impl Attempt {
 impl Drop for Attempt {
     fn drop(&mut self) {
         if self.open {
-            self.close(CallContext::dropped(self.deadline, clock::now()));
+            self.close(End::here(Call::dropped(self.deadline, clock::now()), self.call));
         }
         if let Some(held) = &self.lane {
             held.load.end();
@@ -144,8 +149,8 @@ impl Drop for Attempt {
 }
 
 impl Pass for Attempt {
-    fn ended(mut self, outcome: Outcome) {
-        self.close(outcome);
+    fn ended(mut self, end: End) {
+        self.close(end);
     }
 }
 
@@ -169,7 +174,7 @@ impl ChannelBody {
 
     fn end(&mut self, outcome: Outcome) {
         if let Some(attempt) = self.attempt.take() {
-            attempt.ended(outcome);
+            attempt.finish(outcome);
         }
     }
 

@@ -21,10 +21,9 @@ use super::body::{Attempt, ChannelBody};
 use super::pool::{Lane, Pick};
 use super::{Channel, Connector, runner};
 use crate::clock::{self, Instant};
-use crate::resilience::call::{Context as CallContext, stamp_deadline};
+use crate::resilience::call::{Call, stamp_deadline};
 use crate::resilience::failure::outcome_of_h2;
-use crate::resilience::gate::Pass;
-use crate::resilience::{BoxError, CallId, EventKind, Failure, Origin, Outcome, WaitForReady};
+use crate::resilience::{BoxError, CallId, EventKind, Failure, Origin, Outcome};
 
 pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -59,9 +58,8 @@ struct Flight {
 
 impl<C: Connector> ChannelFuture<C> {
     pub(super) fn new(channel: Channel<C>, mut request: Request<tonic::body::Body>) -> Self {
-        let wait_for_ready = request.extensions().get::<WaitForReady>().map(|wait| wait.0);
-        let context = CallContext::of(&mut request, &channel.shared.ambient);
-        let (call, attempt) = (context.id, context.attempt);
+        let context = Call::of(&mut request, &channel.shared.ambient);
+        let (call, attempt, wait_for_ready) = (context.number(), context.attempt, context.wait_for_ready);
         let deadline = context.deadline.map(|at| (at, context.deadline_origin));
         Self { channel, call, attempt, deadline, wait_for_ready, replays: 0, state: State::Picking(Some(request)) }
     }
@@ -86,7 +84,7 @@ impl<C: Connector> ChannelFuture<C> {
             };
             let breaker = match &lane.breaker {
                 None => None,
-                Some(breaker) => match breaker.enter(&shared.ambient, self.call, self.attempt) {
+                Some(breaker) => match breaker.enter(now, &shared.ambient, self.call, self.attempt) {
                     Some(pass) => Some(pass),
                     // Its last probe was taken between the choice and now.
                     None => continue,
@@ -117,7 +115,7 @@ impl<C: Connector> ChannelFuture<C> {
                 }
                 Err(error) => {
                     let failure = failure_of(&error);
-                    attempt.ended(failure.outcome());
+                    attempt.finish(failure.outcome());
                     return Poll::Ready(Err(failure));
                 }
             }
@@ -166,7 +164,7 @@ impl<C: Connector> Future for ChannelFuture<C> {
                     if let State::Flying(flight) = &mut self.state
                         && let Some(attempt) = flight.attempt.take()
                     {
-                        attempt.ended(failure.outcome());
+                        attempt.finish(failure.outcome());
                     }
                     self.state = State::Done;
                     return Poll::Ready(Err(Box::new(failure)));
@@ -191,7 +189,7 @@ impl Flight {
         match known {
             Some(outcome) => {
                 if let Some(attempt) = attempt.take() {
-                    attempt.ended(outcome);
+                    attempt.finish(outcome);
                 }
             }
             None => {

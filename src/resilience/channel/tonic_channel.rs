@@ -15,11 +15,12 @@ use tower_service::Service;
 
 use super::body::Attempt;
 use super::{ChannelConfig, Connector, Endpoint, Target};
-use crate::resilience::call::{Context as CallContext, stamp_deadline};
+use crate::resilience::call::{Call, stamp_deadline};
 use crate::resilience::failure::outcome_of_error;
-use crate::resilience::gate::Pass;
+use crate::resilience::gate::{End, Pass};
+use crate::resilience::moment::WayOut;
 use crate::resilience::watch::Watch;
-use crate::resilience::{Ambient, BoxError, EventKind, InvalidConfig};
+use crate::resilience::{Ambient, BoxError, CallId, EventKind, InvalidConfig};
 
 /// tonic's channel, with the events of ours.
 #[derive(Clone, Debug)]
@@ -90,21 +91,22 @@ impl Service<Request<tonic::body::Body>> for TonicChannel {
 
     fn call(&mut self, mut request: Request<tonic::body::Body>) -> TonicFuture {
         stamp_deadline(&mut request, &self.ambient, crate::clock::now());
-        let context = CallContext::of(&mut request, &self.ambient);
-        let (call, number) = (context.id, context.attempt);
+        let context = Call::of(&mut request, &self.ambient);
+        let (call, number) = (context.number(), context.attempt);
         let deadline = context.deadline.map(|at| (at, context.deadline_origin));
         let trace = self.ambient.key().named("trace").bits();
         let parent = || super::call::traceparent(trace, call, number);
         request.headers_mut().entry(super::call::TRACEPARENT).or_insert_with(parent);
         let attempt = Attempt::plain(&self.ambient, &self.endpoint, call, number, deadline);
         attempt.started();
-        TonicFuture { inner: self.inner.call(request), attempt: Some(attempt) }
+        TonicFuture { inner: self.inner.call(request), call, attempt: Some(attempt) }
     }
 }
 
 /// The future of a call through tonic's channel.
 pub struct TonicFuture {
     inner: <tonic::transport::Channel as Service<Request<tonic::body::Body>>>::Future,
+    call: CallId,
     attempt: Option<Attempt>,
 }
 
@@ -112,6 +114,7 @@ impl Future for TonicFuture {
     type Output = Result<Response<Watch<tonic::body::Body, Attempt>>, BoxError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let way = WayOut::begin();
         let result = ready!(Pin::new(&mut self.inner).poll(cx));
         let mut attempt = self.attempt.take().expect("not polled after it was done");
         Poll::Ready(match result {
@@ -119,10 +122,10 @@ impl Future for TonicFuture {
                 if crate::resilience::Outcome::of_headers(response.headers()).is_none() {
                     attempt.commit();
                 }
-                Ok(Watch::response(response, attempt))
+                Ok(Watch::response(response, attempt, self.call, way))
             }
             Err(error) => {
-                attempt.ended(outcome_of_error(&error));
+                attempt.ended(End::new(outcome_of_error(&error), self.call, way));
                 Err(error.into())
             }
         })

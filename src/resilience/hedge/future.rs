@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, Response, request};
+use http::{Request, Response};
 use http_body::Body;
 use tower::util::Oneshot;
 use tower_service::Service;
@@ -14,7 +14,8 @@ use tower_service::Service;
 use super::Shared;
 use crate::clock::{self, Instant, Sleep};
 use crate::resilience::budget::{Account, Budget, Charge};
-use crate::resilience::call::Context as CallContext;
+use crate::resilience::call::Call;
+use crate::resilience::moment::WayOut;
 use crate::resilience::retry::{Failed, Pushback, Replay, Settle, again, failed, settle};
 use crate::resilience::watch::Watch;
 use crate::resilience::{BoxError, EventKind, Idempotency, Origin, StopReason};
@@ -39,8 +40,7 @@ pin_project_lite::pin_project! {
 struct Course {
     shared: Arc<Shared>,
     account: Option<Account<dyn Budget>>,
-    context: CallContext,
-    head: request::Parts,
+    call: Call,
     replay: Replay,
     started: Instant,
     /// Attempts started.
@@ -56,20 +56,19 @@ where
     S: Service<Request<tonic::body::Body>> + Clone,
 {
     pub(super) fn start(inner: S, shared: Arc<Shared>, mut request: Request<tonic::body::Body>) -> Self {
-        let context = CallContext::of(&mut request, &shared.ambient);
-        context.share_numbers();
-        let context = context.clone();
+        let number = Call::of(&mut request, &shared.ambient).attempt;
+        let (replay, mut parts) = Replay::keep(request, shared.config.buffer_bytes, number);
+        let call = parts.extensions.get_or_insert_with(Call::default);
+        call.number_from(|| replay.numbers());
+        let call = call.clone();
         let now = clock::now();
         let account = shared.budget.as_ref().map(|budget| Account::open(Arc::clone(budget), now));
-        let (head, body) = request.into_parts();
-        let replay = Replay::new(body, shared.config.buffer_bytes);
         // The instance that was polled ready makes the first attempt; hedges wait for clones to become ready.
         let (clone, mut ready) = (inner.clone(), inner);
-        let first = ready.call(Request::from_parts(head.clone(), replay.body()));
+        let first = ready.call(Request::from_parts(parts, replay.body()));
         let delay = shared.delay.get();
-        let stopped = context.idempotency == Idempotency::NotIdempotent;
-        let course =
-            Course { shared, account, context, head, replay, started: now, attempts: 1, stopped, learned: false };
+        let stopped = call.idempotency == Idempotency::NotIdempotent;
+        let course = Course { shared, account, call, replay, started: now, attempts: 1, stopped, learned: false };
         let next = Some(clock::sleep_until(now + delay));
         Self { inner: clone, course, first: Some(first), hedges: Vec::new(), next }
     }
@@ -86,6 +85,7 @@ where
         let mut this = self.project();
         loop {
             // In the order in which they started: at equal instants the earliest wins.
+            let way = WayOut::begin();
             let mut ended = None;
             if let Some(first) = this.first.as_mut().as_pin_mut()
                 && let Poll::Ready(result) = first.poll(cx)
@@ -109,7 +109,9 @@ where
                     this.course.learn();
                     this.first.set(None);
                     this.hedges.clear();
-                    return Poll::Ready(result.map(|response| settle(response, &mut this.course.account)));
+                    let number = this.course.call.number();
+                    let account = &mut this.course.account;
+                    return Poll::Ready(result.map(|response| settle(response, account, number, way)));
                 };
                 let alone = this.first.is_none() && this.hedges.is_empty();
                 match this.course.after(failure, alone) {
@@ -165,7 +167,7 @@ impl Course {
     fn hedge(&mut self) -> Option<Request<tonic::body::Body>> {
         let now = clock::now();
         let config = &self.shared.config;
-        let over = self.context.deadline.is_some_and(|deadline| now >= deadline);
+        let over = self.call.deadline.is_some_and(|deadline| now >= deadline);
         if self.attempts >= config.attempts || over || !self.replay.is_complete() {
             self.stopped = true;
             return None;
@@ -174,10 +176,13 @@ impl Course {
             self.stop(StopReason::Budget, tonic::Code::Ok);
             return None;
         }
-        self.context.advance(self.attempts);
+        self.call.advance(self.attempts);
         self.attempts += 1;
-        self.shared.ambient.emit(Some(self.context.id), self.context.attempt, || EventKind::Hedged);
-        Some(again(&self.head, &self.context, &self.replay, &self.shared.ambient))
+        self.shared.ambient.emit(Some(self.call.number()), self.call.attempt, || EventKind::Hedged);
+        if let Some(account) = &mut self.account {
+            account.begin();
+        }
+        Some(again(&self.call, &self.replay, &self.shared.ambient))
     }
 
     /// What follows from a failed attempt; `alone` if no other is under way.
@@ -216,7 +221,7 @@ impl Course {
         if !self.stopped {
             self.stopped = true;
             let kind = || EventKind::RetryStopped { reason, code };
-            self.shared.ambient.emit(Some(self.context.id), self.context.attempt, kind);
+            self.shared.ambient.emit(Some(self.call.number()), self.call.attempt, kind);
         }
     }
 }

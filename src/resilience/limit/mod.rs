@@ -22,7 +22,7 @@ use tonic::Code;
 use self::algorithm::Algorithm;
 use self::queue::{Found, Places, Turn};
 use super::budget::Scope;
-use super::gate::{Admission, Caller, Gate, GateLayer, Pass};
+use super::gate::{Admission, Caller, End, Gate, GateLayer, Pass};
 use super::{Ambient, Codes, EventKind, Failure, InvalidConfig, Origin, Outcome};
 use crate::clock::{self, Instant};
 
@@ -95,7 +95,7 @@ impl Gate for Limit {
     type Queue = LimitQueue;
 
     fn admit(&self, caller: &Caller<'_>) -> Admission<LimitPass, LimitQueue> {
-        let now = clock::now();
+        let now = caller.now;
         match self.places.enter(now, caller.criticality) {
             Found::Place => Admission::Pass(LimitPass::new(&self.places, now)),
             Found::Full => Admission::Reject(self.reject(caller)),
@@ -105,7 +105,7 @@ impl Gate for Limit {
                     let (limit, call, attempt, ambient) =
                         (self.clone(), caller.call, caller.attempt, caller.ambient.clone());
                     let (deadline, criticality) = (caller.deadline, caller.criticality);
-                    move || limit.reject(&Caller { call, attempt, deadline, criticality, ambient: &ambient })
+                    move || limit.reject(&Caller { call, attempt, deadline, criticality, now, ambient: &ambient })
                 };
                 Admission::Wait(LimitQueue {
                     turn: Box::pin(turn),
@@ -114,6 +114,10 @@ impl Gate for Limit {
                 })
             }
         }
+    }
+
+    fn heeds_criticality(&self) -> bool {
+        self.places.heeds_criticality()
     }
 }
 
@@ -141,7 +145,8 @@ impl Future for LimitQueue {
 pub struct LimitPass {
     places: Arc<Places>,
     started: Instant,
-    learned: Option<bool>,
+    /// When it ended, and whether it was turned away or timed out, if that says anything about the server.
+    learned: Option<(Instant, bool)>,
 }
 
 impl LimitPass {
@@ -151,16 +156,19 @@ impl LimitPass {
 }
 
 impl Pass for LimitPass {
-    fn ended(mut self, outcome: Outcome) {
-        let silent = outcome.origin.is_local_rejection() || outcome.origin == Origin::Cancelled;
-        self.learned = (!silent).then(|| DROPPED.contains(outcome.code));
+    fn ended(mut self, end: End) {
+        let Outcome { code, origin } = end.outcome;
+        let silent = origin.is_local_rejection() || origin == Origin::Cancelled;
+        self.learned = (!silent).then(|| (end.at(), DROPPED.contains(code)));
     }
 }
 
 impl Drop for LimitPass {
     fn drop(&mut self) {
-        let now = clock::now();
-        self.places.leave(now, self.learned.map(|dropped| (now - self.started, dropped)));
+        match self.learned {
+            Some((at, dropped)) => self.places.leave(at, Some((at - self.started, dropped))),
+            None => self.places.leave(clock::now(), None),
+        }
     }
 }
 

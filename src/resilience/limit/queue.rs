@@ -54,6 +54,10 @@ impl Places {
         Self { config, state: Mutex::new(state) }
     }
 
+    pub(crate) fn heeds_criticality(&self) -> bool {
+        self.config.by_criticality
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("nothing panics while holding it")
     }

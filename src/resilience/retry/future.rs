@@ -6,19 +6,20 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, Response, request};
+use http::{HeaderName, HeaderValue, Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
 use super::policy::{Course, Failed, Pushback};
-use super::{Replay, Shared};
-use crate::clock::{self, Sleep};
+use super::{Common, Replay};
+use crate::clock::{self, Instant, Sleep};
 use crate::resilience::budget::{Account, Budget};
-use crate::resilience::call::{Context as CallContext, stamp_deadline, unstamp};
+use crate::resilience::call::{Call, stamp_deadline};
 use crate::resilience::failure::outcome_of_error;
-use crate::resilience::gate::Pass;
+use crate::resilience::gate::{End, Pass};
+use crate::resilience::moment::{WayIn, WayOut};
 use crate::resilience::watch::Watch;
-use crate::resilience::{BoxError, EventKind, Failure, Outcome, StopReason};
+use crate::resilience::{Ambient, BoxError, CallId, EventKind, Failure, Outcome, StopReason};
 
 /// How many attempts came before this one; absent on the first (gRFC A6).
 const PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
@@ -29,15 +30,21 @@ pin_project_lite::pin_project! {
     where
         S: Service<Request<tonic::body::Body>>,
     {
-        inner: S,
-        shared: Arc<Shared>,
-        course: Course,
-        context: CallContext,
-        head: request::Parts,
-        replay: Replay,
+        // None: the layer is not there, and lets the call pass.
+        tries: Option<Tries<S>>,
         #[pin]
         state: State<S::Future>,
     }
+}
+
+/// What the attempts of a call have in common.
+struct Tries<S> {
+    common: Arc<Common<S>>,
+    course: Course,
+    call: Call,
+    replay: Replay,
+    /// The service of the next attempt, while it is not ready.
+    next: Option<S>,
 }
 
 pin_project_lite::pin_project! {
@@ -50,27 +57,35 @@ pin_project_lite::pin_project! {
 }
 
 impl<S: Service<Request<tonic::body::Body>>> RetryFuture<S> {
-    pub(super) fn start(mut inner: S, shared: Arc<Shared>, mut request: Request<tonic::body::Body>) -> Self {
-        let context = CallContext::of(&mut request, &shared.ambient);
-        context.share_numbers();
-        let context = context.clone();
+    /// One attempt, whatever becomes of it.
+    pub(super) fn once(inner: &mut S, request: Request<tonic::body::Body>) -> Self {
+        Self { tries: None, state: State::Calling { attempt: inner.call(request) } }
+    }
+
+    pub(super) fn start(inner: &mut S, common: &Arc<Common<S>>, mut request: Request<tonic::body::Body>) -> Self {
+        let way = WayIn::begin();
+        let shared = &common.shared;
+        let number = Call::of(&mut request, &shared.ambient).attempt;
+        let (replay, mut parts) = Replay::keep(request, shared.config.buffer_bytes, number);
+        let call = parts.extensions.get_or_insert_with(Call::default);
+        call.number_from(|| replay.numbers());
+        let call = call.clone();
         let course = Course {
             attempts: 1,
             schedule: shared.config.backoff.schedule(),
-            account: shared.budget.as_ref().map(|budget| Account::open(Arc::clone(budget), clock::now())),
-            idempotency: context.idempotency,
-            deadline: context.deadline,
+            account: shared.budget.as_ref().map(|budget| Account::open(Arc::clone(budget), way.now())),
+            idempotency: call.idempotency,
+            deadline: call.deadline,
         };
-        let (head, body) = request.into_parts();
-        let replay = Replay::new(body, shared.config.buffer_bytes);
-        let attempt = inner.call(Request::from_parts(head.clone(), replay.body()));
-        Self { inner, shared, course, context, head, replay, state: State::Calling { attempt } }
+        let attempt = inner.call(Request::from_parts(parts, replay.body()));
+        let tries = Tries { common: Arc::clone(common), course, call, replay, next: None };
+        Self { tries: Some(tries), state: State::Calling { attempt } }
     }
 }
 
 impl<S, B> Future for RetryFuture<S>
 where
-    S: Service<Request<tonic::body::Body>, Response = Response<B>, Error: Into<BoxError>>,
+    S: Service<Request<tonic::body::Body>, Response = Response<B>, Error: Into<BoxError>> + Clone,
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
     type Output = Result<Response<Watch<B, Settle>>, BoxError>;
@@ -80,14 +95,19 @@ where
         loop {
             match this.state.as_mut().project() {
                 StateProjection::Calling { attempt } => {
+                    let way = WayOut::begin();
                     let result = ready!(attempt.poll(cx)).map_err(Into::into);
-                    let Some(failed) = failed(&result) else {
-                        return Poll::Ready(result.map(|response| settle(response, &mut this.course.account)));
+                    let Some(tries) = this.tries.as_mut() else {
+                        return Poll::Ready(result.map(Watch::unwatched));
                     };
-                    let call = Call { shared: this.shared, context: this.context };
-                    match call.decide(failed, this.course, this.replay) {
+                    let number = tries.call.number();
+                    let Some(failed) = failed(&result) else {
+                        let account = &mut tries.course.account;
+                        return Poll::Ready(result.map(|response| settle(response, account, number, way)));
+                    };
+                    match tries.decide(failed, way.now(number)) {
                         // The failed attempt's body is dropped with `result`, and its stream with it.
-                        Some(sleep) => this.state.set(State::Pausing { sleep }),
+                        Some(until) => this.state.set(State::Pausing { sleep: clock::sleep_until(until) }),
                         None => return Poll::Ready(result.map(Watch::unwatched)),
                     }
                 }
@@ -96,11 +116,8 @@ where
                     this.state.set(State::Readying);
                 }
                 StateProjection::Readying => {
-                    ready!(this.inner.poll_ready(cx)).map_err(Into::into)?;
-                    this.course.attempts += 1;
-                    this.context.advance(this.context.previous + 1);
-                    let request = again(this.head, this.context, this.replay, &this.shared.ambient);
-                    let attempt = this.inner.call(request);
+                    let tries = this.tries.as_mut().expect("what is not retried does not get here");
+                    let attempt = ready!(tries.again(cx))?;
                     this.state.set(State::Calling { attempt });
                 }
             }
@@ -108,17 +125,52 @@ where
     }
 }
 
+impl<S, B> Tries<S>
+where
+    S: Service<Request<tonic::body::Body>, Response = Response<B>, Error: Into<BoxError>> + Clone,
+{
+    /// When the next attempt may start, told to the observer; or `None`, and why.
+    fn decide(&mut self, failed: Failed, now: Instant) -> Option<Instant> {
+        let shared = &self.common.shared;
+        let (id, attempt) = (self.call.number(), self.call.attempt);
+        let draw = || shared.ambient.key().named("retry").with(id.0).with(u64::from(attempt)).draw();
+        let mut decision = self.course.after(failed, &shared.config, now, draw);
+        if decision.is_ok() && !self.replay.is_complete() {
+            decision = self.course.stop(now, StopReason::Committed);
+        }
+        let Outcome { code, origin } = failed.outcome;
+        match decision {
+            Ok(after) => {
+                shared.ambient.emit(Some(id), attempt, || EventKind::RetryScheduled { after, code, origin });
+                Some(now + after)
+            }
+            Err(reason) => {
+                shared.ambient.emit(Some(id), attempt, || EventKind::RetryStopped { reason, code });
+                None
+            }
+        }
+    }
+
+    /// Starts one more attempt, once a service is ready for it.
+    fn again(&mut self, cx: &mut Context<'_>) -> Poll<Result<S::Future, BoxError>> {
+        let next = self.next.get_or_insert_with(|| self.common.spare());
+        ready!(next.poll_ready(cx)).map_err(Into::into)?;
+        self.course.begin();
+        self.call.advance(self.call.previous + 1);
+        let request = again(&self.call, &self.replay, &self.common.shared.ambient);
+        let attempt = next.call(request);
+        self.next = None;
+        Poll::Ready(Ok(attempt))
+    }
+}
+
 /// The request of one more attempt.
-pub(crate) fn again(
-    head: &request::Parts,
-    context: &CallContext,
-    replay: &Replay,
-    ambient: &crate::resilience::Ambient,
-) -> Request<tonic::body::Body> {
-    let mut request = Request::from_parts(head.clone(), replay.body());
-    request.headers_mut().insert(PREVIOUS_ATTEMPTS, HeaderValue::from(context.previous));
-    request.extensions_mut().insert(context.clone());
-    unstamp(&mut request, ambient);
+pub(crate) fn again(call: &Call, replay: &Replay, ambient: &Ambient) -> Request<tonic::body::Body> {
+    let mut call = call.clone();
+    call.unstamp();
+    let previous = call.previous;
+    let mut request = replay.request(call);
+    request.headers_mut().insert(PREVIOUS_ATTEMPTS, HeaderValue::from(previous));
     stamp_deadline(&mut request, ambient, clock::now());
     request
 }
@@ -139,46 +191,18 @@ pub(crate) fn failed<B>(result: &Result<Response<B>, BoxError>) -> Option<Failed
     }
 }
 
-struct Call<'a> {
-    shared: &'a Shared,
-    context: &'a CallContext,
-}
-
-impl Call<'_> {
-    /// The pause before the next attempt, told to the observer; or `None`, and why.
-    fn decide(&self, failed: Failed, course: &mut Course, replay: &Replay) -> Option<Sleep> {
-        let now = clock::now();
-        let Shared { config, ambient, .. } = self.shared;
-        let draw = || {
-            let key = ambient.key().named("retry").with(self.context.id.0);
-            key.with(u64::from(self.context.attempt)).draw()
-        };
-        let mut decision = course.after(failed, config, now, draw);
-        if decision.is_ok() && !replay.is_complete() {
-            decision = Err(StopReason::Committed);
-        }
-        let Outcome { code, origin } = failed.outcome;
-        let (id, attempt) = (Some(self.context.id), self.context.attempt);
-        match decision {
-            Ok(after) => {
-                ambient.emit(id, attempt, || EventKind::RetryScheduled { after, code, origin });
-                Some(clock::sleep_until(now + after))
-            }
-            Err(reason) => {
-                ambient.emit(id, attempt, || EventKind::RetryStopped { reason, code });
-                None
-            }
-        }
-    }
-}
-
 /// The call is committed to this response: its end settles the account.
-pub(crate) fn settle<B>(response: Response<B>, account: &mut Option<Account<dyn Budget>>) -> Response<Watch<B, Settle>>
+pub(crate) fn settle<B>(
+    response: Response<B>,
+    account: &mut Option<Account<dyn Budget>>,
+    call: CallId,
+    way: WayOut,
+) -> Response<Watch<B, Settle>>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
     match account.take() {
-        Some(account) => Watch::response(response, Settle { account }),
+        Some(account) => Watch::response(response, Settle { account }, call, way),
         None => Watch::unwatched(response),
     }
 }
@@ -190,9 +214,7 @@ pub struct Settle {
 }
 
 impl Pass for Settle {
-    fn ended(mut self, outcome: Outcome) {
-        if outcome.is_ok() {
-            self.account.succeeded(clock::now());
-        }
+    fn ended(mut self, end: End) {
+        self.account.settle(end.at(), end.outcome.is_ok());
     }
 }

@@ -18,9 +18,9 @@ pub use self::future::{RetryFuture, Settle};
 pub(crate) use self::future::{again, failed, settle};
 pub use self::policy::effective_attempts;
 pub(crate) use self::policy::{Failed, Pushback};
-pub(crate) use self::replay::Replay;
+pub(crate) use self::replay::{Numbers, Replay};
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -78,11 +78,11 @@ impl Retry {
     }
 }
 
-impl<S> Layer<S> for Retry {
+impl<S: Clone> Layer<S> for Retry {
     type Service = RetryService<S>;
 
     fn layer(&self, inner: S) -> RetryService<S> {
-        RetryService { inner, shared: Arc::clone(&self.shared) }
+        RetryService::maybe(inner, Some(self))
     }
 }
 
@@ -90,7 +90,30 @@ impl<S> Layer<S> for Retry {
 #[derive(Clone)]
 pub struct RetryService<S> {
     inner: S,
+    /// `None` lets everything pass: a layer that a strategy may have in this place, and this one has not.
+    common: Option<Arc<Common<S>>>,
+}
+
+/// What all calls share.
+struct Common<S> {
     shared: Arc<Shared>,
+    /// Where second attempts take their service from, so that first ones need not clone it.
+    prototype: Mutex<S>,
+}
+
+impl<S: Clone> Common<S> {
+    fn spare(&self) -> S {
+        self.prototype.lock().expect("nothing panics while holding it").clone()
+    }
+}
+
+impl<S: Clone> RetryService<S> {
+    /// Retries calls to `inner` by a layer that may not be there.
+    pub(crate) fn maybe(inner: S, retry: Option<&Retry>) -> Self {
+        let common = retry
+            .map(|retry| Arc::new(Common { shared: Arc::clone(&retry.shared), prototype: Mutex::new(inner.clone()) }));
+        Self { inner, common }
+    }
 }
 
 impl<S, B> Service<Request<tonic::body::Body>> for RetryService<S>
@@ -106,10 +129,11 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
+    /// The instance that was polled ready makes the first attempt.
     fn call(&mut self, request: Request<tonic::body::Body>) -> Self::Future {
-        // The instance that was polled ready makes the first attempt; its clone must become ready before the next call.
-        let clone = self.inner.clone();
-        let ready = std::mem::replace(&mut self.inner, clone);
-        RetryFuture::start(ready, Arc::clone(&self.shared), request)
+        match &self.common {
+            Some(common) => RetryFuture::start(&mut self.inner, common, request),
+            None => RetryFuture::once(&mut self.inner, request),
+        }
     }
 }

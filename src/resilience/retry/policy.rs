@@ -90,16 +90,16 @@ impl Course {
         if !repeatable && !failed.unprocessed {
             return Err(StopReason::NotIdempotent);
         }
-        // Whether the budget would allow it is asked before the cap, but only a retry that will start is charged.
-        if self.attempts >= config.attempts {
-            return Err(StopReason::Attempts);
-        }
+        // What the budget is charged for a retry that never starts, it gets back.
         let why = match failed.outcome.origin {
             Origin::AttemptTimeout | Origin::Network => Charge::Timeout,
             _ => Charge::Failure,
         };
         if self.account.as_mut().is_some_and(|account| !account.charge(now, why)) {
             return Err(StopReason::Budget);
+        }
+        if self.attempts >= config.attempts {
+            return self.stop(now, StopReason::Attempts);
         }
         let pause = match failed.pushback {
             Pushback::After(pause) => {
@@ -109,9 +109,25 @@ impl Course {
             _ => self.schedule.next(draw()),
         };
         if self.deadline.is_some_and(|deadline| now + pause >= deadline) {
-            return Err(StopReason::Deadline);
+            return self.stop(now, StopReason::Deadline);
         }
         Ok(pause)
+    }
+
+    /// No retry after all, though the budget has paid for one.
+    pub(crate) fn stop(&mut self, now: Instant, reason: StopReason) -> Result<Duration, StopReason> {
+        if let Some(account) = &mut self.account {
+            account.refund(now);
+        }
+        Err(reason)
+    }
+
+    /// The retry that was paid for starts.
+    pub(crate) fn begin(&mut self) {
+        self.attempts += 1;
+        if let Some(account) = &mut self.account {
+            account.begin();
+        }
     }
 
     fn charge_failure(&mut self, now: Instant) {

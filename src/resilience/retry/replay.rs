@@ -1,25 +1,75 @@
-//! The replay buffer: a request body that can be sent more than once.
+//! The replay buffer: a request that can be sent more than once.
 //!
 //! Frames are kept as they pass by, sharing their bytes with what is sent, so that a unary request costs no copy. Once a
 //! request outgrows the buffer it can be sent only once: the call is committed (gRFC A6, "When Retries are Valid").
+//!
+//! Rule: all that a call must keep in order to be repeated lies in one allocation, and a unary request needs no other but
+//! its copy of the headers.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use http::{Extensions, HeaderMap, Method, Request, Uri, Version, request};
 use http_body::{Body, Frame, SizeHint};
-use tonic::Status;
+use tonic::{GrpcMethod, Status};
 
-/// The memory of one request body, shared by the bodies of all attempts.
+use crate::resilience::call::Call;
+
+/// The memory of one request, shared by all its attempts.
 #[derive(Clone, Debug)]
-pub(crate) struct Replay(Arc<Mutex<State>>);
+pub(crate) struct Replay(Arc<Kept>);
+
+/// Where the attempts of one call take their numbers from, whichever layer starts them.
+#[derive(Clone, Debug)]
+pub(crate) struct Numbers(Arc<Kept>);
+
+#[derive(Debug)]
+struct Kept {
+    head: Head,
+    /// The highest number of an attempt given out.
+    highest: AtomicU32,
+    body: Mutex<State>,
+}
+
+/// What is sent before the body.
+#[derive(Debug)]
+struct Head {
+    method: Method,
+    uri: Uri,
+    version: Version,
+    headers: HeaderMap,
+    /// What generated clients say of every call; apart from the others, as two static strings need no allocation.
+    called: Option<GrpcMethod<'static>>,
+    /// Without the [`Call`], which differs between attempts.
+    extensions: Extensions,
+}
+
+impl Head {
+    fn of(parts: &request::Parts) -> Self {
+        let mut called = parts.extensions.get::<GrpcMethod<'static>>().cloned();
+        let known = usize::from(called.is_some()) + usize::from(parts.extensions.get::<Call>().is_some());
+        let mut extensions = Extensions::new();
+        if parts.extensions.len() > known {
+            extensions = parts.extensions.clone();
+            extensions.remove::<Call>();
+            called = None;
+        }
+        let request::Parts { method, uri, version, headers, .. } = parts;
+        let (method, uri, headers) = (method.clone(), uri.clone(), headers.clone());
+        Self { method, uri, version: *version, headers, called, extensions }
+    }
+}
 
 #[derive(Debug)]
 struct State {
     /// What the application has not handed over yet.
     source: Option<tonic::body::Body>,
-    frames: Vec<Bytes>,
+    /// A unary request is one frame.
+    first: Option<Bytes>,
+    others: Vec<Bytes>,
     bytes: usize,
     bytes_max: usize,
     overflown: bool,
@@ -29,21 +79,47 @@ struct State {
 }
 
 impl Replay {
-    pub(crate) fn new(source: tonic::body::Body, bytes_max: usize) -> Self {
-        Self(Arc::new(Mutex::new(State {
+    /// Keeps `request`, and turns it into the first attempt.
+    pub(crate) fn keep(request: Request<tonic::body::Body>, bytes_max: usize, attempt: u32) -> (Self, request::Parts) {
+        let (parts, source) = request.into_parts();
+        let state = State {
             source: Some(source),
-            frames: Vec::new(),
+            first: None,
+            others: Vec::new(),
             bytes: 0,
             bytes_max,
             overflown: false,
             failed: false,
             waiting: Vec::new(),
-        })))
+        };
+        let kept = Kept { head: Head::of(&parts), highest: AtomicU32::new(attempt), body: Mutex::new(state) };
+        (Self(Arc::new(kept)), parts)
     }
 
     /// A body from the beginning.
     pub(crate) fn body(&self) -> tonic::body::Body {
         tonic::body::Body::new(ReplayBody { replay: self.clone(), next: 0 })
+    }
+
+    /// The request once more, for the attempt that `call` says.
+    pub(crate) fn request(&self, call: Call) -> Request<tonic::body::Body> {
+        let head = &self.0.head;
+        let mut request = Request::new(self.body());
+        *request.method_mut() = head.method.clone();
+        *request.uri_mut() = head.uri.clone();
+        *request.version_mut() = head.version;
+        *request.headers_mut() = head.headers.clone();
+        *request.extensions_mut() = head.extensions.clone();
+        if let Some(called) = &head.called {
+            request.extensions_mut().insert(called.clone());
+        }
+        request.extensions_mut().insert(call);
+        request
+    }
+
+    /// The numbers of further attempts.
+    pub(crate) fn numbers(&self) -> Numbers {
+        Numbers(Arc::clone(&self.0))
     }
 
     /// Whether the request can still be sent once more.
@@ -53,11 +129,25 @@ impl Replay {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().expect("nothing panics while holding it")
+        self.0.body.lock().expect("nothing panics while holding it")
+    }
+}
+
+impl Numbers {
+    /// The number of one more attempt.
+    pub(crate) fn take(&self) -> u32 {
+        self.0.highest.fetch_add(1, Ordering::Relaxed) + 1
     }
 }
 
 impl State {
+    fn frame(&self, number: usize) -> Option<&Bytes> {
+        match number.checked_sub(1) {
+            None => self.first.as_ref(),
+            Some(other) => self.others.get(other),
+        }
+    }
+
     /// Takes the next frame from the application, and keeps it if there is room.
     fn pull(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let Some(source) = &mut self.source else { return Poll::Ready(None) };
@@ -88,9 +178,11 @@ impl State {
         self.bytes += data.len();
         if self.overflown || self.bytes > self.bytes_max {
             self.overflown = true;
-            self.frames = Vec::new();
+            (self.first, self.others) = (None, Vec::new());
+        } else if self.first.is_none() {
+            self.first = Some(data);
         } else {
-            self.frames.push(data);
+            self.others.push(data);
         }
     }
 }
@@ -109,7 +201,7 @@ impl Body for ReplayBody {
         let next = self.next;
         let (polled, woken) = {
             let mut state = self.replay.lock();
-            if let Some(data) = state.frames.get(next) {
+            if let Some(data) = state.frame(next) {
                 (Poll::Ready(Some(Ok(Frame::data(data.clone())))), Vec::new())
             } else {
                 let polled = state.pull(cx);
@@ -129,7 +221,7 @@ impl Body for ReplayBody {
 
     fn is_end_stream(&self) -> bool {
         let state = self.replay.lock();
-        self.next >= state.frames.len() && state.source.as_ref().is_none_or(Body::is_end_stream)
+        state.frame(self.next).is_none() && state.source.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -144,7 +236,8 @@ mod tests {
 
     fn check(size: usize, bytes_max: usize, complete: bool) {
         let content = Bytes::from(vec![7; size]);
-        let replay = Replay::new(tonic::body::Body::new(Full::new(content.clone())), bytes_max);
+        let request = Request::new(tonic::body::Body::new(Full::new(content.clone())));
+        let (replay, _) = Replay::keep(request, bytes_max, 1);
         let read = |body: tonic::body::Body| tokio_test::block_on(body.collect()).unwrap().to_bytes();
         assert_eq!(read(replay.body()), content);
         assert_eq!(replay.is_complete(), complete, "{size} bytes in a buffer of {bytes_max}");

@@ -8,11 +8,12 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{MethodConfig, MethodPolicy, ServiceConfig};
-use crate::resilience::client::{Stack, boxed};
+use crate::resilience::client::Stack;
 use crate::resilience::deadline::Deadline;
 use crate::resilience::hedge::Hedge;
 use crate::resilience::retry::Retry;
-use crate::resilience::{Ambient, BoxError, InvalidConfig, Scope, WaitForReady};
+use crate::resilience::run::Run;
+use crate::resilience::{Ambient, BoxError, Call, InvalidConfig, Scope};
 
 /// Sends each call through the stack of its method.
 #[derive(Clone)]
@@ -52,23 +53,22 @@ fn stack(
         budget.scope = Scope::Shared;
         budget
     });
-    let mut stack = match &method.policy {
-        None => inner,
+    let deadline = method.timeout.map(Deadline::new).transpose()?;
+    let deadline = deadline.map(|deadline| deadline.within(ambient).unstamped());
+    Ok(match &method.policy {
+        None => Run::of(deadline, None).around(inner, ambient),
         Some(MethodPolicy::Retry(retry)) => {
             let mut retry = retry.clone();
             retry.budget = budget.or(retry.budget);
-            boxed(Retry::build(retry, ambient, &place)?.layer(inner))
+            Run::of(deadline, Some(Retry::build(retry, ambient, &place)?)).around(inner, ambient)
         }
         Some(MethodPolicy::Hedge(hedge)) => {
             let mut hedge = hedge.clone();
             hedge.budget = budget.or(hedge.budget);
-            boxed(Hedge::build(hedge, ambient, &place)?.layer(inner))
+            let hedged = Hedge::build(hedge, ambient, &place)?.layer(inner);
+            Run::of(deadline, None).around(hedged, ambient)
         }
-    };
-    if let Some(timeout) = method.timeout {
-        stack = boxed(Deadline::new(timeout)?.within(ambient).unstamped().layer(stack));
-    }
-    Ok(stack)
+    })
 }
 
 impl Service<Request<tonic::body::Body>> for MethodRouter {
@@ -84,10 +84,9 @@ impl Service<Request<tonic::body::Body>> for MethodRouter {
     fn call(&mut self, mut request: Request<tonic::body::Body>) -> Self::Future {
         let found = self.config.of(request.uri().path());
         let at = found.and_then(|found| self.config.methods.iter().position(|method| std::ptr::eq(method, found)));
-        if let Some(wait) = found.and_then(|method| method.wait_for_ready)
-            && request.extensions().get::<WaitForReady>().is_none()
-        {
-            request.extensions_mut().insert(WaitForReady(wait));
+        if let Some(wait) = found.and_then(|method| method.wait_for_ready) {
+            let call = request.extensions_mut().get_or_insert_with(Call::default);
+            call.wait_for_ready.get_or_insert(wait);
         }
         let stack = at.map_or(&self.others, |at| &self.stacks[at]);
         stack.clone().oneshot(request)

@@ -1,0 +1,54 @@
+//! What the layers cost: each alone over a service that answers at once, and all together around a bare tonic call.
+//!
+//! `cargo bench --bench layers` prints one `figure NAME = VALUE UNIT` a line. Allocations are counted, not estimated.
+//!
+//! Rule: what is compared runs in turns, a few hundred calls each, and a figure is the median of what the turns of one round differ
+//! by. A machine that is busy with something else is busy for all of them.
+
+#![expect(clippy::print_stdout, reason = "a bench prints")]
+
+mod alone;
+#[path = "../../tests/peer/raw.rs"]
+mod raw;
+mod stack;
+mod turns;
+mod wire;
+
+use std::alloc::System;
+
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+use self::turns::Cost;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let _guard = runtime.enter();
+    // `cargo bench --bench layers -- --only full_stack`: one case for a while, for a profiler.
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--only").skip(1);
+    if let Some(name) = arguments.next() {
+        return wire::run(&runtime, &name);
+    }
+
+    let (bare, layers) = alone::measure();
+    println!("a call of a service that answers at once: {:.0} ns, {:.0} allocations", bare.ns, bare.allocations);
+    for (name, cost) in layers {
+        println!("  {name} adds {:.0} ns, {:.0} allocations", cost.ns, cost.allocations);
+        println!("figure layers.{name} = {:.0} ns", cost.ns);
+    }
+
+    let (bare, stacks) = wire::measure(&runtime);
+    println!("a bare tonic call in process: {:.0} ns, {:.0} allocations", bare.ns, bare.allocations);
+    for (name, Cost { ns, allocations, share }) in stacks {
+        println!("  {name} adds {ns:.0} ns ({:.2} %), {allocations:.0} allocations", 100.0 * share);
+        let (full, overhead) = match name {
+            "full_stack" => ("full_stack", "overhead"),
+            name => (name, "built_overhead"),
+        };
+        println!("figure layers.{full} = {ns:.0} ns");
+        println!("figure layers.{full}_allocations = {allocations:.0} 1");
+        println!("figure layers.{overhead} = {:.2} %", 100.0 * share);
+    }
+}
