@@ -10,6 +10,7 @@
 
 mod baseline;
 mod calls;
+mod course;
 mod errors;
 mod expectation;
 mod figures;

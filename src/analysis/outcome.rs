@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use super::expectation::{self, Judgement};
 use super::figures::Figures;
+use super::latency::{CURVE, Latency};
 use super::ranking::{Rank, ranking};
 use super::scopes::Scopes;
 use super::series::Series;
-use super::stats::{Bootstrap, Estimate};
+use super::stats::{Bootstrap, Estimate, quantile};
 use super::trial::{FaultWindow, TrialMetrics};
 use super::verdict::{Policy, Verdict};
 use crate::scenario::{Bound, Metric, Plan, Strategies};
@@ -81,6 +82,8 @@ pub struct StrategyOutcome {
     pub errors: BTreeMap<String, u64>,
     /// How it went over time, all seeds together.
     pub series: Series,
+    /// The quantiles [`CURVE`](super::CURVE) of latency in nanoseconds, each that of the median seed.
+    pub latency_ns: Vec<u64>,
     /// The expectations it was held to, in the order of the file.
     pub expectations: Vec<Judgement>,
     /// The name of each trial's log, seed by seed.
@@ -175,19 +178,20 @@ fn strategy_outcome(
     trials: &[Trial],
     bootstrap: &mut Bootstrap,
 ) -> StrategyOutcome {
+    let own_trials = || trials.iter().filter(|trial| trial.strategy == strategy && !trial.control);
     let mut outcome = StrategyOutcome {
         name: plan.strategies[strategy].name.clone(),
         metrics: BTreeMap::new(),
         errors: BTreeMap::new(),
-        series: Series::default(),
+        series: Series::pooled(&own_trials().map(|trial| &trial.metrics.series).collect::<Vec<_>>()),
+        latency_ns: latency(&own_trials().map(|trial| &trial.metrics.whole().latency).collect::<Vec<_>>()),
         expectations: Vec::new(),
         fingerprints: Vec::new(),
     };
-    for trial in trials.iter().filter(|trial| trial.strategy == strategy && !trial.control) {
+    for trial in own_trials() {
         for (name, count) in &trial.metrics.whole().errors {
             *outcome.errors.entry(name.clone()).or_default() += count;
         }
-        outcome.series.merge(&trial.metrics.series);
         outcome.fingerprints.push((trial.seed, trial.metrics.fingerprint));
     }
     outcome.fingerprints.sort_unstable();
@@ -213,6 +217,17 @@ fn strategy_outcome(
         }
     }
     outcome
+}
+
+/// The median seed's curve, over the seeds that had calls.
+fn latency(seeds: &[&Latency]) -> Vec<u64> {
+    let seeds: Vec<&&Latency> = seeds.iter().filter(|latency| latency.count > 0).collect();
+    let median = |place: usize| {
+        let values: Vec<f64> =
+            seeds.iter().map(|latency| latency.curve_ns.get(place).copied().unwrap_or_default() as f64).collect();
+        quantile(&values, 0.5).unwrap_or_default() as u64
+    };
+    if seeds.is_empty() { Vec::new() } else { (0..CURVE.len()).map(median).collect() }
 }
 
 fn fault_outcomes(plan: &Plan, ran: &[&Trial]) -> Vec<FaultOutcome> {

@@ -97,7 +97,7 @@ mod tests {
             .chars()
             .map(|digit| {
                 let timely = if digit == '#' { 10 } else { digit.to_digit(10).unwrap() };
-                Stretch { offered: 10, ok: timely, timely, attempts: 10 }
+                Stretch { offered: 10, ok: timely, timely, ..Stretch::default() }
             })
             .collect();
         Series { width_ns: 1_000_000_000, stretches }

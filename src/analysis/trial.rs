@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::calls::{Call, Calls, State};
+use super::course::Course;
 use super::parts::Parts;
 use super::series::Series;
 use super::tally::{PartMetrics, Tally};
@@ -22,7 +23,7 @@ pub struct TrialFold {
     parts: Arc<Parts>,
     calls: Calls,
     tallies: Vec<Tally>,
-    series: Series,
+    course: Course,
     faults: Vec<FaultCount>,
     fault_windows: Vec<FaultWindow>,
     wire_bytes: u64,
@@ -77,7 +78,7 @@ impl TrialFold {
             parts,
             calls: Calls::with_clients(clients),
             tallies,
-            series: Series::new(header.duration_ns),
+            course: Course::new(header),
             faults: vec![FaultCount::default(); header.faults.len()],
             fault_windows: Vec::new(),
             wire_bytes: 0,
@@ -100,13 +101,14 @@ impl TrialFold {
             if call.state == State::Open {
                 // A log that breaks off says nothing of these; they wait as long as it tells.
                 abandon(tally, id, call, self.ended_ns);
+                self.course.ended(call.due_ns, self.ended_ns.saturating_sub(call.due_ns), false);
             }
         }
         let parts = (0..self.parts.len()).map(|part| self.part(part)).collect();
         self.fault_windows.sort_unstable();
         TrialMetrics {
             parts,
-            series: self.series,
+            series: self.course.finish(),
             faults: self.faults,
             fault_windows: self.fault_windows,
             wire_bytes: self.wire_bytes,
@@ -134,9 +136,7 @@ impl TrialFold {
         entry.class = class;
         entry.state = State::Open;
         self.tallies[usize::from(class)].calls += 1;
-        if let Some(stretch) = self.series.at(due_ns) {
-            stretch.offered += 1;
-        }
+        self.course.offered(due_ns);
     }
 
     fn call_ended(&mut self, at_ns: u64, call: CallId, code: Code, origin: Origin) {
@@ -147,21 +147,18 @@ impl TrialFold {
         let latency_ns = at_ns.saturating_sub(due_ns);
         tally.latencies.add(latency_ns);
         tally.worst.end(WorstCall { call, due_ns, took_ns: latency_ns, code, origin, attempts });
-        if code != Code::Ok {
+        if code == Code::Ok {
+            tally.ok += 1;
+        } else {
             tally.errors.add(code, origin);
-            return;
         }
-        tally.ok += 1;
-        let timely = latency_ns <= self.series.timely_ns();
-        if let Some(stretch) = self.series.at(due_ns) {
-            stretch.ok += 1;
-            stretch.timely += u32::from(timely);
-        }
+        self.course.ended(due_ns, latency_ns, code == Code::Ok);
     }
 
     fn call_abandoned(&mut self, at_ns: u64, call: CallId) {
         let entry = self.calls.entry(call);
         entry.state = State::Failed;
+        self.course.ended(entry.due_ns, at_ns.saturating_sub(entry.due_ns), false);
         abandon(&mut self.tallies[usize::from(entry.class)], call, entry, at_ns);
     }
 
@@ -169,9 +166,7 @@ impl TrialFold {
         let entry = self.calls.entry(call);
         entry.attempts = entry.attempts.saturating_add(1);
         self.tallies[usize::from(entry.class)].attempts += 1;
-        if let Some(stretch) = self.series.at(at_ns) {
-            stretch.attempts += 1;
-        }
+        self.course.attempted(at_ns);
     }
 
     fn handler_ended(&mut self, call: CallId, busy_ns: u64, caller_gone: bool) {
@@ -206,6 +201,9 @@ impl Sink for TrialFold {
             Kind::CallEnded { call, code, origin } => self.call_ended(at_ns, call, code, origin),
             Kind::CallAbandoned { call } => self.call_abandoned(at_ns, call),
             Kind::AttemptStarted { call, .. } => self.attempt_started(at_ns, call),
+            Kind::Queued { depth, .. } => self.course.queued(at_ns, depth),
+            Kind::Breaker { client, closed } => self.course.breaker(at_ns, client, closed),
+            Kind::Connection { client, server, change } => self.course.connection(at_ns, client, server, change),
             Kind::HandlerStarted { call, .. } => self.tally(call).executions += 1,
             Kind::HandlerEnded { call, busy_ns, caller_gone, .. } => self.handler_ended(call, busy_ns, caller_gone),
             Kind::Recorded { call, .. } => self.calls.entry(call).record(),
@@ -222,9 +220,6 @@ impl Sink for TrialFold {
             | Kind::RetryStopped { .. }
             | Kind::Hedged { .. }
             | Kind::Rejected { .. }
-            | Kind::Breaker { .. }
-            | Kind::Connection { .. }
-            | Kind::Queued { .. }
             | Kind::Shed { .. }
             | Kind::Host { .. } => {}
         }

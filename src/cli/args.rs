@@ -389,6 +389,8 @@ pub(super) enum Format {
     Markdown,
     /// GitHub annotations at the lines of the scenario file.
     Github,
+    /// One page with every figure and drawing, for a browser.
+    Html,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -11,7 +11,7 @@ use super::streams::Streams;
 use crate::analysis::{ScenarioOutcome, Trial, judge};
 use crate::report::human::{self, Paint};
 use crate::report::log::{Line, Log, Shard};
-use crate::report::{Run, github, json, junit, markdown};
+use crate::report::{Run, github, html, json, junit, markdown};
 use crate::scenario::Plan;
 
 /// How wide the human report in a file is.
@@ -51,6 +51,7 @@ fn write(run: &Run, log: &Log, format: Format, options: human::Options, out: &mu
         Format::Human => human::write(run, options, out),
         Format::Json => json::write(run, out),
         Format::Jsonl => log.write(out),
+        Format::Html => html::write(run, &log.head.scenarios, out),
         Format::Junit => junit::write(run, out),
         Format::Markdown => markdown::write(run, out),
         Format::Github => github::write(run, out),
@@ -67,7 +68,8 @@ fn write_files(run: &Run, log: &Log, on_terminal: human::Options, folder: &Path)
 }
 
 /// The documents of a report folder; its log comes beside them.
-const DOCUMENTS: [(&str, Format); 4] = [
+const DOCUMENTS: [(&str, Format); 5] = [
+    ("index.html", Format::Html),
     ("report.txt", Format::Human),
     ("report.json", Format::Json),
     ("report.md", Format::Markdown),

@@ -3,8 +3,11 @@
 //! Rule: a report says what an outcome says and computes nothing of its own. It depends on the outcome and on the options it
 //! is given, never on the clock, the locale or the directory, so the same run gives the same bytes everywhere.
 
+mod best;
 pub mod difference;
 pub mod github;
+#[cfg(feature = "cli")]
+pub mod html;
 #[cfg(feature = "cli")]
 pub mod human;
 pub mod json;
@@ -15,6 +18,8 @@ pub mod log;
 pub mod markdown;
 mod ranking;
 mod reproduce;
+#[cfg(test)]
+mod samples;
 mod units;
 mod why;
 

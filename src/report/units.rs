@@ -36,7 +36,8 @@ fn share(value: f64) -> String {
     format!("{:.2}%", (value * 1e4 + 1e-6).floor() / 1e2)
 }
 
-fn milliseconds(value: f64) -> String {
+/// A number of milliseconds as a duration.
+pub(super) fn milliseconds(value: f64) -> String {
     let magnitude = value.abs();
     if magnitude == 0.0 {
         "0".to_owned()

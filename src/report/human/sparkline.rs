@@ -2,8 +2,9 @@
 
 use std::io;
 
-use super::Options;
+use super::super::units;
 use super::table::{cut, name_width};
+use super::{Options, Paint};
 use crate::analysis::{ScenarioOutcome, Series};
 
 /// One to seven eighths; the full block is kept for exactly everything, so that one failed call still shows.
@@ -18,15 +19,33 @@ pub(super) fn write(outcome: &ScenarioOutcome, options: Options, out: &mut dyn i
     let columns = (options.width - name_width - 4).min(WIDEST);
     writeln!(out, "\n  {}", options.paint.dim("success over time"))?;
     for strategy in &outcome.strategies {
-        let bars: String = bars(&strategy.series, columns);
-        writeln!(out, "  {:name_width$}  {}", cut(&strategy.name), bars.trim_end())?;
+        let bars = painted(&bars(&strategy.series, columns), options.paint);
+        writeln!(out, "  {:name_width$}  {bars}", cut(&strategy.name))?;
     }
     for (place, fault) in outcome.faults.iter().enumerate() {
         let held = held(outcome, place, columns);
-        let line = format!("  {:name_width$}  {}", cut(&fault.id), held.trim_end());
-        writeln!(out, "{}", options.paint.dim(line.trim_end()))?;
+        let line = format!("  {:name_width$}  {}", cut(&fault.id), options.paint.unsure(held.trim_end()));
+        writeln!(out, "{}", line.trim_end())?;
     }
-    Ok(())
+    let end = units::nanoseconds(outcome.duration_ns);
+    let axis = format!("  {:name_width$}  0{end:>1$}", "", columns - 1);
+    writeln!(out, "{}", options.paint.dim(&axis))
+}
+
+/// Bars in the colour of what they show: nearly everything, some, less than half.
+fn painted(bars: &str, paint: Paint) -> String {
+    let level = |bar: char| BARS.iter().position(|known| *known == bar).unwrap_or(BARS.len());
+    let shade = |bar: char| if level(bar) >= BARS.len() - 1 { 2 } else { level(bar) / 4 };
+    let bars: Vec<char> = bars.trim_end().chars().collect();
+    let run = |run: &[char]| {
+        let text: String = run.iter().collect();
+        match run.first().map(|bar| shade(*bar)) {
+            Some(0) => paint.bad(&text),
+            Some(1) => paint.unsure(&text),
+            _ => paint.good(&text),
+        }
+    };
+    bars.chunk_by(|one, next| shade(*one) == shade(*next)).map(run).collect()
 }
 
 fn bars(series: &Series, columns: usize) -> String {

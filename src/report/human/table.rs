@@ -1,15 +1,15 @@
 //! The table: strategies as rows, metrics as columns, the best of each column marked.
 //!
 //! Columns are added in the order of their importance while they fit, then their intervals; they are drawn in the order in
-//! which they are read.
+//! which they are read. The first column is never without its interval. What does not fit beside the rest stands in a second
+//! block below, so that a narrow terminal says as much as a wide one, only longer.
 
 use std::io;
 
-use super::super::units;
-use super::{Options, Paint};
+use super::super::{best, units};
+use super::{Options, Paint, Summary};
 use crate::analysis::{Figure, ScenarioOutcome, StrategyOutcome};
 use crate::scenario::Metric;
-use crate::scenario::metric::Better;
 
 /// A metric's column, as it is read from left to right.
 struct Column {
@@ -37,6 +37,8 @@ const COLUMNS: [Column; 11] = [
     column(Metric::Duplicates, "dup.", 6),
 ];
 
+/// Columns ranked so or later are shown if there is room beside the others, and never in a block of their own.
+const OPTIONAL: u8 = 10;
 /// Strategy names longer than this are cut.
 const NAME_MAX: usize = 24;
 const GAP: usize = 2;
@@ -60,24 +62,53 @@ struct Cell {
 
 pub(super) fn write(outcome: &ScenarioOutcome, options: Options, out: &mut dyn io::Write) -> io::Result<()> {
     let strategies = &outcome.strategies;
+    let room = options.width - INDENT - name_width(strategies);
+    let mut left: Vec<&Column> = COLUMNS.iter().filter(|column| is_measured(strategies, column)).collect();
+    for first in [true, false] {
+        let details = details(strategies, &left, room);
+        block(strategies, &left, &details, options.paint, out)?;
+        let fitted = |place: usize| details[place] != Detail::Hidden;
+        left = left.into_iter().enumerate().filter(|(place, _)| !fitted(*place)).map(|(_, column)| column).collect();
+        left.retain(|column| column.rank < OPTIONAL);
+        if left.is_empty() || options.summary == Summary::Compact || !first {
+            return Ok(());
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn is_measured(strategies: &[StrategyOutcome], column: &Column) -> bool {
+    strategies.iter().any(|strategy| strategy.metrics.contains_key(&column.metric))
+}
+
+/// One table: the columns that have a detail to show.
+fn block(
+    strategies: &[StrategyOutcome],
+    columns: &[&Column],
+    details: &[Detail],
+    paint: Paint,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
     let name_width = name_width(strategies);
-    let details = details(strategies, options.width - INDENT - name_width);
-    let columns: Vec<(&Column, Vec<Cell>, usize)> = COLUMNS
+    let columns: Vec<(&Column, Vec<Cell>, usize)> = columns
         .iter()
         .zip(details)
-        .filter(|(_, detail)| *detail != Detail::Hidden)
-        .map(|(column, detail)| (column, cells(strategies, column.metric, detail), width(strategies, column, detail)))
+        .filter(|(_, detail)| **detail != Detail::Hidden)
+        .map(|(column, detail)| {
+            (*column, cells(strategies, column.metric, *detail), width(strategies, column, *detail))
+        })
         .collect();
     let mut line = format!("  {:name_width$}", "strategy");
     for (column, _, width) in &columns {
         // The last place of a column belongs to the mark of the best.
         line.push_str(&format!("{:>1$} ", column.title, GAP + width - 1));
     }
-    writeln!(out, "{}", options.paint.dim(line.trim_end()))?;
+    writeln!(out, "{}", paint.dim(line.trim_end()))?;
     for (row, strategy) in strategies.iter().enumerate() {
         let mut line = format!("  {:name_width$}", cut(&strategy.name));
         for (_, cells, width) in &columns {
-            line.push_str(&cell(&cells[row], *width, options.paint));
+            line.push_str(&cell(&cells[row], *width, paint));
         }
         writeln!(out, "{}", line.trim_end())?;
     }
@@ -106,18 +137,16 @@ pub(super) fn cut(name: &str) -> String {
     }
 }
 
-/// What fits into `room`: first the figures by rank, then their intervals by rank.
-fn details(strategies: &[StrategyOutcome], room: usize) -> [Detail; COLUMNS.len()] {
-    let mut details = [Detail::Hidden; COLUMNS.len()];
-    let mut ranked: Vec<usize> = (0..COLUMNS.len()).collect();
-    ranked.sort_by_key(|place| COLUMNS[*place].rank);
+/// What fits into `room`: first the figures by rank, the most important with its interval; then the other intervals by rank.
+fn details(strategies: &[StrategyOutcome], columns: &[&Column], room: usize) -> Vec<Detail> {
+    let mut details = vec![Detail::Hidden; columns.len()];
+    let mut ranked: Vec<usize> = (0..columns.len()).collect();
+    ranked.sort_by_key(|place| columns[*place].rank);
     for detail in [Detail::Mean, Detail::Interval] {
         for place in &ranked {
-            if strategies.iter().all(|strategy| !strategy.metrics.contains_key(&COLUMNS[*place].metric)) {
-                continue;
-            }
+            let detail = if columns[*place].rank == 0 { Detail::Interval } else { detail };
             let before = std::mem::replace(&mut details[*place], detail);
-            if total_width(strategies, &details) > room {
+            if total_width(strategies, columns, &details) > room {
                 details[*place] = before;
             }
         }
@@ -125,8 +154,8 @@ fn details(strategies: &[StrategyOutcome], room: usize) -> [Detail; COLUMNS.len(
     details
 }
 
-fn total_width(strategies: &[StrategyOutcome], details: &[Detail]) -> usize {
-    let shown = COLUMNS.iter().zip(details).filter(|(_, detail)| **detail != Detail::Hidden);
+fn total_width(strategies: &[StrategyOutcome], columns: &[&Column], details: &[Detail]) -> usize {
+    let shown = columns.iter().zip(details).filter(|(_, detail)| **detail != Detail::Hidden);
     shown.map(|(column, detail)| GAP + width(strategies, column, *detail)).sum()
 }
 
@@ -142,28 +171,7 @@ fn cells(strategies: &[StrategyOutcome], metric: Metric, detail: Detail) -> Vec<
         (Some(figure), Detail::Interval) => units::with_interval(metric, figure),
         (Some(figure), _) => units::mean(metric, figure),
     };
-    let shown: Vec<String> = strategies.iter().map(|strategy| text(strategy.metrics.get(&metric))).collect();
-    let best = best(strategies, metric).map(|best| units::figure(metric, best));
-    let is_best = |strategy: &StrategyOutcome| {
-        let mean = strategy.metrics.get(&metric).map(|figure| units::figure(metric, figure.estimate.mean));
-        mean.is_some() && mean == best
-    };
-    let cells: Vec<Cell> =
-        strategies.iter().zip(shown).map(|(strategy, text)| Cell { text, best: is_best(strategy) }).collect();
-    // If all look the same, none of them is best.
-    if cells.iter().all(|cell| cell.best) { unmarked(cells) } else { cells }
-}
-
-fn unmarked(cells: Vec<Cell>) -> Vec<Cell> {
-    cells.into_iter().map(|cell| Cell { best: false, ..cell }).collect()
-}
-
-/// The best mean of a metric. Whoever reads the same figure has tied.
-fn best(strategies: &[StrategyOutcome], metric: Metric) -> Option<f64> {
-    let means = strategies.iter().filter_map(|strategy| Some(strategy.metrics.get(&metric)?.estimate.mean));
-    match metric.better() {
-        Better::Higher => means.max_by(f64::total_cmp),
-        Better::Lower => means.min_by(f64::total_cmp).filter(|best| best.is_finite()),
-        Better::Neither => None,
-    }
+    let marks = best::best(strategies, metric);
+    let shown = strategies.iter().map(|strategy| text(strategy.metrics.get(&metric)));
+    shown.zip(marks).map(|(text, best)| Cell { text, best }).collect()
 }

@@ -1,0 +1,196 @@
+//! How a strategy fared over time: one drawing a strategy, strips above each other on one time axis, faults shaded through all
+//! of them. The strips of all strategies of a scenario have the same scales, so that drawings can be compared by eye.
+
+use super::super::units;
+use super::scale::Scale;
+use super::svg::{Anchor, Svg, polyline};
+use crate::analysis::{ScenarioOutcome, Series, StrategyOutcome, Stretch};
+
+const WIDTH: f64 = 420.0;
+const LEFT: f64 = 46.0;
+const RIGHT: f64 = 8.0;
+/// The height of a strip, and of the line above it that says what it shows.
+const STRIP: f64 = 54.0;
+const TITLE: f64 = 20.0;
+const FOOT: f64 = 18.0;
+/// Latencies below this are all the same to a reader.
+const LATENCY_LOW_MS: f64 = 1.0;
+
+/// The highest figures over all strategies of a scenario.
+pub(super) struct Extent {
+    rate: f64,
+    latency_ms: f64,
+    queued: f64,
+    connections: f64,
+    breakers: f64,
+    seeds: f64,
+}
+
+/// A line of a strip: what it is called, its class, and its figure in a stretch.
+struct Line<'a> {
+    name: &'a str,
+    class: &'a str,
+    value: Box<dyn Fn(&Stretch) -> Option<f64> + 'a>,
+}
+
+/// What shares a scale.
+struct Strip<'a> {
+    title: &'a str,
+    scale: Scale,
+    ticks: usize,
+    label: fn(f64) -> String,
+    lines: Vec<Line<'a>>,
+}
+
+impl Extent {
+    pub(super) fn of(outcome: &ScenarioOutcome) -> Self {
+        let seeds = outcome.seeds.len().max(1) as f64;
+        let all = || outcome.strategies.iter().map(|strategy| &strategy.series);
+        let most = |value: &dyn Fn(&Series, &Stretch) -> f64| {
+            let values = all().flat_map(|series| series.stretches.iter().map(move |stretch| value(series, stretch)));
+            values.fold(0.0, f64::max)
+        };
+        let a_second = |series: &Series, count: u32| f64::from(count) / seeds / (series.width_ns as f64 / 1e9);
+        Self {
+            rate: most(&|series, stretch| a_second(series, stretch.offered.max(stretch.attempts).max(stretch.ok))),
+            latency_ms: most(&|_, stretch| f64::from(stretch.p99_us) / 1e3),
+            queued: most(&|_, stretch| f64::from(stretch.queued)),
+            connections: most(&|_, stretch| f64::from(stretch.connections)),
+            breakers: most(&|_, stretch| f64::from(stretch.breakers)),
+            seeds,
+        }
+    }
+}
+
+/// The drawing of one strategy.
+pub(super) fn draw(outcome: &ScenarioOutcome, strategy: &StrategyOutcome, extent: &Extent) -> String {
+    let strips = strips(&strategy.series, extent);
+    let bottom = (TITLE + STRIP) * strips.len() as f64;
+    let mut svg = Svg::new(WIDTH, bottom + FOOT, &summary(strategy));
+    let time = Scale::linear((0.0, outcome.duration_ns as f64), (LEFT, WIDTH - RIGHT));
+    for window in &outcome.fault_windows {
+        let (from, to) = (time.at(window.start_ns as f64), time.at(window.end_ns as f64));
+        let id = outcome.faults.get(window.fault as usize).map_or("", |fault| fault.id.as_str());
+        let end = units::nanoseconds(window.end_ns.min(outcome.duration_ns));
+        let title = format!("{id}: {} to {end}", units::nanoseconds(window.start_ns));
+        svg.rect("fault", (from, TITLE), ((to - from).max(1.5), bottom - TITLE), &title);
+    }
+    for (place, strip) in strips.iter().enumerate() {
+        draw_strip(&mut svg, strip, &strategy.series, &time, (TITLE + STRIP) * place as f64);
+    }
+    for tick in time.ticks(4) {
+        svg.text("tick", Anchor::Middle, (time.at(tick), bottom + 13.0), &units::nanoseconds(tick as u64));
+    }
+    svg.finish()
+}
+
+fn draw_strip(svg: &mut Svg, strip: &Strip<'_>, series: &Series, time: &Scale, top: f64) {
+    let (from, to) = (top + TITLE, top + TITLE + STRIP);
+    svg.text("strip", Anchor::Start, (LEFT, top + 14.0), strip.title);
+    let mut x = WIDTH - RIGHT;
+    for line in strip.lines.iter().rev().filter(|line| !line.name.is_empty()) {
+        svg.text("key", Anchor::End, (x, top + 14.0), line.name);
+        x -= line.name.chars().count() as f64 * 5.6 + 5.0;
+        svg.line(line.class, (x - 14.0, top + 10.5), (x, top + 10.5));
+        x -= 24.0;
+    }
+    let place = |value: f64| strip.scale.at(value) * STRIP + from;
+    for tick in strip.scale.ticks(strip.ticks) {
+        svg.line("grid", (LEFT, place(tick)), (WIDTH - RIGHT, place(tick)));
+        svg.text("tick", Anchor::End, (LEFT - 5.0, (place(tick) + 3.5).clamp(from + 6.0, to)), &(strip.label)(tick));
+    }
+    svg.line("axis", (LEFT, to), (WIDTH - RIGHT, to));
+    for line in &strip.lines {
+        let middle = |place: usize| time.at((place as f64 + 0.5) * series.width_ns as f64);
+        let points: Vec<_> = series
+            .stretches
+            .iter()
+            .enumerate()
+            .map(|(at, stretch)| Some((middle(at), place((line.value)(stretch)?))))
+            .collect();
+        svg.path(line.class, &polyline(&points), "");
+    }
+}
+
+fn strips<'a>(series: &'a Series, extent: &'a Extent) -> Vec<Strip<'a>> {
+    let rate = |pick: fn(&Stretch) -> u32| -> Box<dyn Fn(&Stretch) -> Option<f64> + 'a> {
+        let seconds = series.width_ns as f64 / 1e9;
+        Box::new(move |stretch| Some(f64::from(pick(stretch)) / extent.seeds / seconds))
+    };
+    // Upside down: the highest figure stands at the top.
+    let upright = |high: f64| Scale::linear((0.0, high), (1.0, 0.0));
+    let mut strips = vec![
+        Strip {
+            title: "Success",
+            scale: upright(1.0),
+            ticks: 2,
+            label: |share| format!("{:.0}%", share * 100.0),
+            lines: vec![line("", "l-good", |stretch| {
+                (stretch.offered > 0).then(|| f64::from(stretch.ok) / f64::from(stretch.offered))
+            })],
+        },
+        Strip {
+            title: "Calls a second",
+            scale: upright(extent.rate * 1.05),
+            ticks: 2,
+            label: units::digits,
+            lines: vec![
+                Line { name: "attempts", class: "l-warn", value: rate(|stretch| stretch.attempts) },
+                Line { name: "offered", class: "l-mute", value: rate(|stretch| stretch.offered) },
+                Line { name: "goodput", class: "l-good", value: rate(|stretch| stretch.ok) },
+            ],
+        },
+        Strip {
+            title: "Latency",
+            scale: Scale::logarithmic((LATENCY_LOW_MS, extent.latency_ms.max(10.0)), (1.0, 0.0)),
+            ticks: 3,
+            label: units::milliseconds,
+            lines: vec![
+                line("p99", "l-warn", |stretch| (stretch.p99_us > 0).then(|| f64::from(stretch.p99_us) / 1e3)),
+                line("p50", "l-main", |stretch| (stretch.p50_us > 0).then(|| f64::from(stretch.p50_us) / 1e3)),
+            ],
+        },
+        Strip {
+            title: "Deepest queue",
+            scale: upright(extent.queued.max(1.0)),
+            ticks: 2,
+            label: units::digits,
+            lines: vec![line("", "l-main", |stretch| Some(f64::from(stretch.queued)))],
+        },
+        Strip {
+            title: "Connections ready",
+            scale: upright(extent.connections.max(1.0) * 1.05),
+            ticks: 2,
+            label: units::digits,
+            lines: vec![line("", "l-main", |stretch| Some(f64::from(stretch.connections)))],
+        },
+    ];
+    // Most scenarios have no strategy with a breaker.
+    if extent.breakers > 0.0 {
+        strips.push(Strip {
+            title: "Clients with a breaker open",
+            scale: upright(extent.breakers * 1.05),
+            ticks: 2,
+            label: units::digits,
+            lines: vec![line("", "l-warn", |stretch| Some(f64::from(stretch.breakers)))],
+        });
+    }
+    strips
+}
+
+fn line<'a>(name: &'a str, class: &'a str, value: impl Fn(&Stretch) -> Option<f64> + 'a) -> Line<'a> {
+    Line { name, class, value: Box::new(value) }
+}
+
+/// What the drawing shows, in a sentence.
+fn summary(strategy: &StrategyOutcome) -> String {
+    let series = &strategy.series;
+    let share = |stretch: &Stretch| f64::from(stretch.ok) / f64::from(stretch.offered.max(1));
+    let worst = series.stretches.iter().enumerate().filter(|(_, stretch)| stretch.offered > 0);
+    let worst = worst.min_by(|(_, one), (_, other)| share(one).total_cmp(&share(other)));
+    let low = worst.map_or_else(String::new, |(place, stretch)| {
+        let at = units::nanoseconds(place as u64 * series.width_ns);
+        format!("; success is lowest at {at}, with {:.0}%", share(stretch) * 100.0)
+    });
+    format!("{} over time: success, calls a second, latency, queue, connections{low}", strategy.name)
+}
