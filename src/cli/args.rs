@@ -68,6 +68,10 @@ pub(super) enum Command {
     Report(Report),
     /// Tell the story of single calls: attempts, pauses, and what the server and the weather did meanwhile.
     Explain(Explain),
+    /// Write what happened in one trial for Perfetto, Wireshark or an OpenTelemetry collector.
+    Trace(Trace),
+    /// Run a scenario again whenever its file changes, and show what moved.
+    Watch(Watch),
     /// List scenarios, strategies, faults or metrics.
     List(List),
     /// Print the JSON Schema of scenario files, for editors.
@@ -291,6 +295,69 @@ pub(super) struct Explain {
     pub(super) control: bool,
 }
 
+#[derive(Debug, Group)]
+pub(super) struct Trace {
+    /// The scenario: a file, or a name of the catalogue.
+    pub(super) scenario: PathBuf,
+
+    /// With which strategy. Default: the first one.
+    #[arg(long, value_name = "NAME")]
+    pub(super) strategy: Option<String>,
+
+    /// With which seed. Default: the scenario's first one.
+    #[arg(long, value_name = "S")]
+    pub(super) seed: Option<u64>,
+
+    /// For which tool.
+    #[arg(long, value_name = "FORMAT", default_value = "chrome")]
+    pub(super) format: TraceFormat,
+
+    /// The file to write. Default: standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+
+    /// Deliver the spans to a collector over gRPC instead, as in http://localhost:4317. Needs --format otlp.
+    #[cfg(feature = "otlp")]
+    #[arg(long, value_name = "URL", conflicts_with = "output")]
+    pub(super) endpoint: Option<String>,
+
+    /// When virtual time begins, in seconds after 1970: collectors drop spans that are too old. For --format otlp.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=10_000_000_000))]
+    pub(super) epoch: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum TraceFormat {
+    /// A timeline for ui.perfetto.dev or chrome://tracing.
+    Chrome,
+    /// The packets of the simulated wire, for Wireshark and tshark.
+    Pcapng,
+    /// Spans in OpenTelemetry's JSON.
+    Otlp,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Watch {
+    /// The scenario file.
+    pub(super) scenario: PathBuf,
+
+    /// Run only the strategies of this name; may be given several times.
+    #[arg(long = "strategy", value_name = "NAME")]
+    pub(super) strategies: Vec<String>,
+
+    /// Run so many seeds instead of what the scenario says.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) seeds: Option<u32>,
+
+    /// How many trials run at the same time. Default: one a core.
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) jobs: Option<u16>,
+
+    /// Stop after so many runs. Default: at ctrl-c.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) runs: Option<u32>,
+}
+
 /// `slice:2/3`.
 fn shard(text: &str) -> Result<Shard, String> {
     let numbers = text.strip_prefix("slice:").and_then(|slice| slice.split_once('/'));
@@ -389,6 +456,8 @@ pub(super) enum Format {
     Markdown,
     /// GitHub annotations at the lines of the scenario file.
     Github,
+    /// Prometheus' text format, for a textfile collector or a Pushgateway.
+    Prometheus,
     /// One page with every figure and drawing, for a browser.
     Html,
 }

@@ -11,7 +11,7 @@ use super::streams::Streams;
 use crate::analysis::{ScenarioOutcome, Trial, judge};
 use crate::report::human::{self, Paint};
 use crate::report::log::{Line, Log, Shard};
-use crate::report::{Run, github, html, json, junit, markdown};
+use crate::report::{Run, github, html, json, junit, markdown, prometheus};
 use crate::scenario::Plan;
 
 /// How wide the human report in a file is.
@@ -55,6 +55,7 @@ fn write(run: &Run, log: &Log, format: Format, options: human::Options, out: &mu
         Format::Junit => junit::write(run, out),
         Format::Markdown => markdown::write(run, out),
         Format::Github => github::write(run, out),
+        Format::Prometheus => prometheus::write(run, out),
     }
 }
 
@@ -68,12 +69,13 @@ fn write_files(run: &Run, log: &Log, on_terminal: human::Options, folder: &Path)
 }
 
 /// The documents of a report folder; its log comes beside them.
-const DOCUMENTS: [(&str, Format); 5] = [
+const DOCUMENTS: [(&str, Format); 6] = [
     ("index.html", Format::Html),
     ("report.txt", Format::Human),
     ("report.json", Format::Json),
     ("report.md", Format::Markdown),
     ("junit.xml", Format::Junit),
+    ("metrics.prom", Format::Prometheus),
 ];
 
 /// What the log of a part of a run is called.

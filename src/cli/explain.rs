@@ -5,29 +5,19 @@
 
 use std::io;
 
-use super::args;
 use super::exit::{Exit, Failure};
-use super::plans;
 use super::streams::Streams;
+use super::{args, one};
 use crate::record::{CallId, Code, ConnectionChange, Event, Header, Kind};
 use crate::report::log::event_line;
-use crate::scenario::Plan;
 use crate::trial::{self, TrialSpec};
 
 /// How many calls are told of if none is named.
 const WORST: usize = 3;
 
 pub(super) fn explain(typed: &args::Explain, streams: &Streams) -> Result<Exit, Failure> {
-    let plans = plans::read(std::slice::from_ref(&typed.scenario))?;
-    let [scenario] = &plans[..] else {
-        return Err(Failure::Usage("one scenario is explained at a time".to_owned()));
-    };
-    let plan = &scenario.plan;
-    let spec = TrialSpec {
-        strategy: strategy(plan, typed.strategy.as_deref())?,
-        seed: typed.seed.unwrap_or(plan.seeds.first),
-        control: typed.control,
-    };
+    let (plan, spec) = one::trial(&typed.scenario, typed.strategy.as_deref(), typed.seed)?;
+    let (plan, spec) = (&plan, TrialSpec { control: typed.control, ..spec });
     let header = trial::header(plan, spec);
     let events = trial::run(plan, spec, Vec::<Event>::new())
         .map_err(|error| Failure::Internal("the trial could not be run".to_owned(), error.into()))?;
@@ -44,14 +34,6 @@ pub(super) fn explain(typed: &args::Explain, streams: &Streams) -> Result<Exit, 
         calls.iter().try_for_each(|call| story(&header, &events, *call, out))
     })?;
     Ok(Exit::Good)
-}
-
-fn strategy(plan: &Plan, name: Option<&str>) -> Result<usize, Failure> {
-    let Some(name) = name else { return Ok(0) };
-    plan.strategies.iter().position(|strategy| strategy.name == name).ok_or_else(|| {
-        let names: Vec<&str> = plan.strategies.iter().map(|strategy| strategy.name.as_str()).collect();
-        Failure::Nothing(format!("{} has no strategy named `{name}`; there are {}", plan.name, names.join(", ")))
-    })
 }
 
 fn print(header: &Header, events: &[Event], out: &mut dyn io::Write) -> io::Result<()> {

@@ -16,6 +16,7 @@ mod list;
 mod logging;
 mod net;
 mod new;
+mod one;
 mod places;
 mod plans;
 mod progress;
@@ -26,8 +27,10 @@ mod schema;
 mod settings;
 mod signals;
 mod streams;
+mod trace;
 mod trials;
 mod validate;
+mod watch;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -67,6 +70,8 @@ fn command(command: Command, streams: &Streams) -> Result<Exit, Failure> {
         Command::Merge(typed) => report::merge(typed, streams),
         Command::Report(typed) => report::report(typed, streams),
         Command::Explain(typed) => explain::explain(&typed, streams),
+        Command::Trace(typed) => trace::trace(&typed, streams),
+        Command::Watch(typed) => watch::watch(typed, streams),
         Command::List(typed) => list::list(&typed, streams),
         Command::Schema(typed) => schema::schema(&typed, streams),
         Command::New(typed) => new::new(&typed, streams),

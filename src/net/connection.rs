@@ -536,6 +536,9 @@ impl Connection {
             if written > 0 {
                 socket.on_write(now, written, &mut end.out);
                 this.watchers.wrote(written as u64);
+                if this.watchers.want_packets() {
+                    this.watchers.payload(this.id, side, bufs, written);
+                }
             }
             Poll::Ready(Ok(written))
         })

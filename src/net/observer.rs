@@ -14,6 +14,13 @@ pub trait Observer: Send + Sync {
         let _ = packet;
     }
 
+    /// The next bytes of one direction of a connection, in order: what the positions in packets stand for. Called only if
+    /// [`wants_packets`](Self::wants_packets), before the packets that carry them, and while the connection is locked: it may
+    /// keep the bytes and nothing else.
+    fn payload(&self, id: ConnectionId, sender: Side, bytes: &[u8]) {
+        let _ = (id, sender, bytes);
+    }
+
     /// Whether to be told of packets too. Then bursts travel packet by packet, as on a real link, which costs time.
     fn wants_packets(&self) -> bool {
         false

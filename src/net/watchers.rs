@@ -1,10 +1,11 @@
 //! Those who are told what happens, shared by all connections.
 
+use std::io::IoSlice;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::ConnectionId;
 use super::observer::{ConnectionEvent, Observer, Packet};
+use super::{ConnectionId, Side};
 use crate::clock::Instant;
 
 #[derive(Default)]
@@ -44,6 +45,16 @@ impl Watchers {
 
     pub(super) fn connection(&self, at: Instant, id: ConnectionId, event: &ConnectionEvent) {
         self.each(|observer| observer.connection(at, id, event));
+    }
+
+    /// The first `count` bytes of `bufs` were written.
+    pub(super) fn payload(&self, id: ConnectionId, side: Side, bufs: &[IoSlice<'_>], count: usize) {
+        let mut left = count;
+        for buf in bufs {
+            let part = &buf[..buf.len().min(left)];
+            self.each(|observer| observer.payload(id, side, part));
+            left -= part.len();
+        }
     }
 
     pub(super) fn packet(&self, packet: &Packet) {

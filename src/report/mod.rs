@@ -16,10 +16,12 @@ pub mod junit;
 #[cfg(feature = "cli")]
 pub mod log;
 pub mod markdown;
+pub mod prometheus;
 mod ranking;
 mod reproduce;
 #[cfg(test)]
 mod samples;
+pub mod trace;
 mod units;
 mod why;
 

@@ -1,6 +1,9 @@
 //! `ReportAlert`: wait for a worker, do the work, record the alert, acknowledge it.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use tokio::sync::oneshot;
 use tonic::{Request, Response, Status};
@@ -60,13 +63,26 @@ impl Handler {
         if self.replica.exceeds_share(caller) {
             return Err(self.shed(caller, "this client has had its share"));
         }
-        let enter = self.gate.enter();
-        let admitted = enter.await.map_err(|refused| self.shed(caller, &refused.to_string()))?;
+        let mut enter = pin!(self.gate.enter());
+        let entered = match poll_fn(|cx| Poll::Ready(enter.as_mut().poll(cx))).await {
+            Poll::Ready(entered) => entered,
+            Poll::Pending => {
+                self.queued(caller);
+                enter.await
+            }
+        };
+        let admitted = entered.map_err(|refused| self.shed(caller, &refused.to_string()))?;
         if self.replica.group().deadline_aware && is_late(caller) {
             drop(admitted);
             return Err(Status::deadline_exceeded("the deadline passed in the queue"));
         }
         Ok(admitted)
+    }
+
+    fn queued(&self, caller: &Caller) {
+        let (server, call, attempt) = (self.replica.number(), caller.call, caller.attempt);
+        let depth = u32::try_from(self.gate.depth()).unwrap_or(u32::MAX);
+        self.replica.recorder().record(Kind::Queued { server, call, attempt, depth });
     }
 
     fn shed(&self, caller: &Caller, why: &str) -> Status {

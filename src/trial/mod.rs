@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock::{self, Instant, Simulation, Stalled};
 use crate::faults::Timeline;
+use crate::net::Observer;
 use crate::record::{ClientNames, FaultNames, Header, Kind, LOG_VERSION, Recorder, ServerNames, Sink};
 use crate::resilience::InvalidConfig;
 use crate::scenario::{Capacity, Plan};
@@ -94,16 +95,42 @@ pub fn header(plan: &Plan, spec: TrialSpec) -> Header {
 ///
 /// When `spec.strategy` is none of the plan's, or when called inside a simulation.
 pub fn run<S: Sink + Send + 'static>(plan: &Plan, spec: TrialSpec, sink: S) -> Result<S, TrialError> {
+    run_watched(plan, spec, sink, None)
+}
+
+/// The same, with somebody who watches the network. Hosts are numbered servers first, each group in the order of the plan.
+///
+/// # Errors
+///
+/// As [`run`].
+///
+/// # Panics
+///
+/// As [`run`].
+pub fn run_watched<S: Sink + Send + 'static>(
+    plan: &Plan,
+    spec: TrialSpec,
+    sink: S,
+    watcher: Option<Arc<dyn Observer>>,
+) -> Result<S, TrialError> {
     let sink = Arc::new(Mutex::new(Some(sink)));
     let recorder = Recorder::new(Arc::clone(&sink));
-    Simulation::new().run(play(plan, spec, &recorder))??;
+    Simulation::new().run(play(plan, spec, &recorder, watcher))??;
     let mut kept = sink.lock().unwrap_or_else(PoisonError::into_inner);
     // Only this function takes it out.
     Ok(kept.take().expect("the sink is where it was put"))
 }
 
-async fn play(plan: &Plan, spec: TrialSpec, recorder: &Recorder) -> Result<(), TrialError> {
+async fn play(
+    plan: &Plan,
+    spec: TrialSpec,
+    recorder: &Recorder,
+    watcher: Option<Arc<dyn Observer>>,
+) -> Result<(), TrialError> {
     let world = world::World::build(plan, spec, recorder)?;
+    if let Some(watcher) = watcher {
+        world.stage.net().observe(watcher);
+    }
     world.stage.open();
     let timeline = Timeline::start(&world.stage, if spec.control { &[] } else { &plan.faults });
     let crowd = clients::Crowd::start(&world)?;

@@ -16,6 +16,8 @@ pub(super) struct Scribe {
 impl Observer for Scribe {
     fn on(&self, event: &Event) {
         let kind = match event.call {
+            // A breaker tells which call moved it; it is the client's all the same.
+            Some(_) if matches!(event.kind, EventKind::BreakerTransition { .. }) => self.of_client(&event.kind),
             Some(call) => of_call(CallId::from_bits(call.0), event.attempt, &event.kind),
             None => self.of_client(&event.kind),
         };

@@ -6,7 +6,7 @@ use super::scale::Scale;
 use super::svg::{Anchor, Svg, polyline};
 use crate::analysis::{CURVE, ScenarioOutcome};
 
-const WIDTH: f64 = 640.0;
+const WIDTH: f64 = 420.0;
 const HEIGHT: f64 = 300.0;
 const LEFT: f64 = 52.0;
 const RIGHT: f64 = 12.0;
@@ -31,7 +31,7 @@ pub(super) fn draw(outcome: &ScenarioOutcome) -> Option<String> {
         svg.line("grid", (LEFT, place(share)), (WIDTH - RIGHT, place(share)));
         svg.text("tick", Anchor::End, (LEFT - 6.0, place(share) + 3.5), label);
     }
-    for tick in x.ticks(6) {
+    for tick in x.ticks(5) {
         svg.line("grid", (x.at(tick), TOP), (x.at(tick), HEIGHT - FOOT));
         svg.text("tick", Anchor::Middle, (x.at(tick), HEIGHT - FOOT + 15.0), &units::milliseconds(tick));
     }

@@ -11,7 +11,7 @@ const LEFT: f64 = 46.0;
 const RIGHT: f64 = 8.0;
 /// The height of a strip, and of the line above it that says what it shows.
 const STRIP: f64 = 54.0;
-const TITLE: f64 = 20.0;
+const TITLE: f64 = 24.0;
 const FOOT: f64 = 18.0;
 /// Latencies below this are all the same to a reader.
 const LATENCY_LOW_MS: f64 = 1.0;
@@ -86,12 +86,12 @@ pub(super) fn draw(outcome: &ScenarioOutcome, strategy: &StrategyOutcome, extent
 
 fn draw_strip(svg: &mut Svg, strip: &Strip<'_>, series: &Series, time: &Scale, top: f64) {
     let (from, to) = (top + TITLE, top + TITLE + STRIP);
-    svg.text("strip", Anchor::Start, (LEFT, top + 14.0), strip.title);
+    svg.text("strip", Anchor::Start, (LEFT, top + 16.0), strip.title);
     let mut x = WIDTH - RIGHT;
     for line in strip.lines.iter().rev().filter(|line| !line.name.is_empty()) {
-        svg.text("key", Anchor::End, (x, top + 14.0), line.name);
+        svg.text("key", Anchor::End, (x, top + 16.0), line.name);
         x -= line.name.chars().count() as f64 * 5.6 + 5.0;
-        svg.line(line.class, (x - 14.0, top + 10.5), (x, top + 10.5));
+        svg.line(line.class, (x - 14.0, top + 12.5), (x, top + 12.5));
         x -= 24.0;
     }
     let place = |value: f64| strip.scale.at(value) * STRIP + from;
@@ -143,7 +143,7 @@ fn strips<'a>(series: &'a Series, extent: &'a Extent) -> Vec<Strip<'a>> {
         Strip {
             title: "Latency",
             scale: Scale::logarithmic((LATENCY_LOW_MS, extent.latency_ms.max(10.0)), (1.0, 0.0)),
-            ticks: 3,
+            ticks: 4,
             label: units::milliseconds,
             lines: vec![
                 line("p99", "l-warn", |stretch| (stretch.p99_us > 0).then(|| f64::from(stretch.p99_us) / 1e3)),
