@@ -10,8 +10,8 @@ use super::figures::Figures;
 use super::latency::{CURVE, Latency};
 use super::ranking::{Rank, ranking};
 use super::scopes::Scopes;
-use super::series::Series;
-use super::stats::{Bootstrap, Estimate, quantile};
+use super::series::{Series, median};
+use super::stats::{Bootstrap, Estimate};
 use super::trial::{FaultWindow, TrialMetrics};
 use super::verdict::{Policy, Verdict};
 use crate::scenario::{Bound, Metric, Plan, Strategies};
@@ -223,9 +223,7 @@ fn strategy_outcome(
 fn latency(seeds: &[&Latency]) -> Vec<u64> {
     let seeds: Vec<&&Latency> = seeds.iter().filter(|latency| latency.count > 0).collect();
     let median = |place: usize| {
-        let values: Vec<f64> =
-            seeds.iter().map(|latency| latency.curve_ns.get(place).copied().unwrap_or_default() as f64).collect();
-        quantile(&values, 0.5).unwrap_or_default() as u64
+        median(seeds.iter().map(|latency| latency.curve_ns.get(place).copied().unwrap_or_default()).collect())
     };
     if seeds.is_empty() { Vec::new() } else { (0..CURVE.len()).map(median).collect() }
 }

@@ -6,8 +6,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::stats;
-
 /// How many stretches a run is cut into. 200 are as many as a wide terminal or a chart can show, and a fault that lasts 5 %
 /// of a run still spans ten of them.
 pub const STRETCHES: u64 = 200;
@@ -81,15 +79,12 @@ impl Series {
 
 fn pooled(seeds: &[&Stretch]) -> Stretch {
     let sum = |pick: fn(&Stretch) -> u32| seeds.iter().map(|stretch| pick(stretch)).fold(0, u32::saturating_add);
-    let median = |pick: fn(&Stretch) -> u32| {
-        let values: Vec<f64> = seeds.iter().map(|stretch| f64::from(pick(stretch))).collect();
-        stats::quantile(&values, 0.5).unwrap_or_default() as u32
-    };
+    let middle =
+        |pick: fn(&Stretch) -> u32| median(seeds.iter().map(|stretch| u64::from(pick(stretch))).collect()) as u32;
     // A seed in which nothing was due has no latency.
     let latency = |pick: fn(&Stretch) -> u32| {
-        let values: Vec<f64> =
-            seeds.iter().filter(|stretch| stretch.offered > 0).map(|stretch| f64::from(pick(stretch))).collect();
-        stats::quantile(&values, 0.5).unwrap_or_default() as u32
+        let seeds = seeds.iter().filter(|stretch| stretch.offered > 0);
+        median(seeds.map(|stretch| u64::from(pick(stretch))).collect()) as u32
     };
     Stretch {
         offered: sum(|stretch| stretch.offered),
@@ -98,10 +93,16 @@ fn pooled(seeds: &[&Stretch]) -> Stretch {
         attempts: sum(|stretch| stretch.attempts),
         p50_us: latency(|stretch| stretch.p50_us),
         p99_us: latency(|stretch| stretch.p99_us),
-        queued: median(|stretch| stretch.queued),
-        breakers: median(|stretch| stretch.breakers),
-        connections: median(|stretch| stretch.connections),
+        queued: middle(|stretch| stretch.queued),
+        breakers: middle(|stretch| stretch.breakers),
+        connections: middle(|stretch| stretch.connections),
     }
+}
+
+/// The middle of some figures, the lower one if there are two; 0 without any.
+pub(super) fn median(mut values: Vec<u64>) -> u64 {
+    values.sort_unstable();
+    values.len().checked_sub(1).map_or(0, |last| values[last / 2])
 }
 
 impl From<[u32; 9]> for Stretch {

@@ -10,7 +10,7 @@ fn page() -> String {
         policy: Policy::ByFigure,
     };
     let text = "name: crash-restart\nabout: <script>alert(1)</script> & more\n".to_owned();
-    let source = Text { file: "a.yaml".to_owned(), text, shared: Vec::new() };
+    let source = Text { file: "a.yaml".to_owned(), text, shared: Vec::new(), files: Vec::new() };
     let mut out = Vec::new();
     write(&run, &[source.clone(), source.clone(), source], &mut out).unwrap();
     String::from_utf8(out).unwrap()
