@@ -2,8 +2,8 @@
 
 use super::difference::{self, signed};
 use super::{Badge, cdf, course, marks, pareto, units};
-use crate::analysis::{FaultOutcome, Judgement, ScenarioOutcome, StrategyOutcome};
-use crate::report::{Run, best, reproduce};
+use crate::analysis::{FaultOutcome, Judgement, ScenarioOutcome, StrategyOutcome, Verdict};
+use crate::report::{Run, best, ranking, reproduce, why};
 use crate::scenario::Metric;
 
 /// The columns of the table of figures.
@@ -53,6 +53,8 @@ pub(super) struct Scenario<'a> {
     pub(super) error_kinds: Vec<String>,
     pub(super) errors: Vec<Errors<'a>>,
     pub(super) expectations: Vec<Expectation<'a>>,
+    /// Place, name, and how it stands to the next.
+    pub(super) ranking: Vec<[String; 3]>,
     pub(super) source: Vec<(usize, &'a str)>,
     pub(super) reproduce: String,
 }
@@ -100,8 +102,10 @@ pub(super) struct Expectation<'a> {
     pub(super) verdict: Badge,
     pub(super) observed: String,
     pub(super) bound: String,
-    pub(super) seeds: String,
-    pub(super) reproduce: Option<String>,
+    /// Why it is not a pass.
+    pub(super) why: Vec<String>,
+    /// What shows it again, if the run failed for it.
+    pub(super) commands: Vec<String>,
 }
 
 impl<'a> Scenario<'a> {
@@ -150,6 +154,7 @@ impl<'a> Scenario<'a> {
             error_kinds,
             errors,
             expectations,
+            ranking: ranking::rows(outcome),
             source: text.lines().enumerate().map(|(place, line)| (place + 1, line)).collect(),
             reproduce: reproduce::scenario(outcome),
         }
@@ -193,8 +198,7 @@ fn fault<'a>(outcome: &ScenarioOutcome, place: usize, fault: &'a FaultOutcome) -
             }
         })
         .collect();
-    let verdict =
-        fault.never_fired().then(|| Badge { word: "never fired", ..Badge::of(crate::analysis::Verdict::Fail) });
+    let verdict = fault.never_fired().then(|| Badge { word: "never fired", ..Badge::of(Verdict::Fail) });
     Fault { outcome: fault, windows: windows.join(", "), verdict }
 }
 
@@ -275,19 +279,16 @@ fn expectation<'a>(
             (mean, low, high) => format!("{mean} [{low}, {high}]"),
         },
     );
-    let seeds = match &judgement.failing_seeds[..] {
-        [] => String::new(),
-        [worst, ..] => {
-            format!("missed by {} of {} seeds, by {worst} most", judgement.failing_seeds.len(), outcome.seeds.len())
-        }
-    };
     Expectation {
         strategy: &strategy.name,
         judgement,
         verdict: Badge::of(judgement.verdict),
         observed,
         bound: judgement.bound.map(|bound| format!("{} {}", judgement.op.symbol(), show(bound))).unwrap_or_default(),
-        seeds,
-        reproduce: judgement.fails(run.policy).then(|| reproduce::expectation(outcome, &strategy.name, judgement)),
+        why: if judgement.verdict == Verdict::Pass { Vec::new() } else { why::lines(outcome, judgement) },
+        commands: match judgement.fails(run.policy) {
+            true => why::commands(outcome, &strategy.name, judgement),
+            false => Vec::new(),
+        },
     }
 }

@@ -1,0 +1,72 @@
+//! Spans reach a collector that speaks the published protocol: a tonic server with OpenTelemetry's own messages.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
+use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::trace::v1::Span;
+use squall::record::Event;
+use squall::report::trace::otlp;
+use squall::scenario::Alone;
+use squall::trial::{self, TrialSpec};
+
+#[derive(Clone, Default)]
+struct Collector(Arc<Mutex<Vec<Span>>>);
+
+#[tonic::async_trait]
+impl TraceService for Collector {
+    async fn export(
+        &self,
+        request: tonic::Request<ExportTraceServiceRequest>,
+    ) -> Result<tonic::Response<ExportTraceServiceResponse>, tonic::Status> {
+        let resources = request.into_inner().resource_spans;
+        let spans = resources.into_iter().flat_map(|one| one.scope_spans).flat_map(|scope| scope.spans);
+        self.0.lock().unwrap().extend(spans);
+        Ok(tonic::Response::new(ExportTraceServiceResponse { partial_success: None }))
+    }
+}
+
+/// A storm of retries, span by span: every attempt hangs below its call, every handler below its attempt.
+#[tokio::test]
+async fn a_collector_gets_the_tree_of_every_call() {
+    let plan = squall::scenario::parse("storm.yaml", include_str!("cli/files/storm.yaml"), &Alone).unwrap();
+    let strategy = plan.strategies.iter().position(|strategy| strategy.name == "retry").unwrap();
+    let spec = TrialSpec { strategy, seed: 1, control: false };
+    let (header, events) =
+        std::thread::spawn(move || (trial::header(&plan, spec), trial::run(&plan, spec, Vec::<Event>::new()).unwrap()))
+            .join()
+            .unwrap();
+
+    let collector = Collector::default();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+    let service = TraceServiceServer::new(collector.clone());
+    tokio::spawn(tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming));
+
+    let sent = otlp::send(otlp::request(&header, &events, 0), &endpoint).await.unwrap();
+    let spans = collector.0.lock().unwrap().clone();
+    assert_eq!(spans.len(), sent);
+
+    let by_id: BTreeMap<(&[u8], &[u8]), &Span> =
+        spans.iter().map(|span| ((&span.trace_id[..], &span.span_id[..]), span)).collect();
+    assert_eq!(by_id.len(), spans.len(), "ids tell spans apart");
+    let mut below: BTreeMap<(&str, &str), u32> = BTreeMap::new();
+    for span in spans.iter().filter(|span| !span.parent_span_id.is_empty()) {
+        let parent = by_id[&(&span.trace_id[..], &span.parent_span_id[..])];
+        assert!(parent.start_time_unix_nano <= span.start_time_unix_nano, "{span:?}");
+        *below.entry((&parent.name, &span.name)).or_default() += 1;
+    }
+    let rpc = "telemetry.TelemetryService/ReportAlert";
+    let calls = spans.iter().filter(|span| span.name == "call").count() as u32;
+    assert!(below[&("call", rpc)] > calls, "calls were retried: {below:?}");
+    assert!(below[&(rpc, rpc)] > 0, "handlers hang below attempts: {below:?}");
+    assert!(spans.iter().any(|span| span.status.as_ref().is_some_and(|status| status.code == 2)));
+}
+
+#[tokio::test]
+async fn a_collector_that_is_not_there_is_an_error() {
+    let error = otlp::send(serde_json::json!({"resourceSpans": []}), "http://127.0.0.1:1").await.unwrap_err();
+    assert_eq!(error.to_string(), "no collector can be reached at http://127.0.0.1:1");
+}
