@@ -8,7 +8,7 @@ use crate::analysis::{ScenarioOutcome, Series, StrategyOutcome, Stretch};
 
 const WIDTH: f64 = 420.0;
 const LEFT: f64 = 46.0;
-const RIGHT: f64 = 8.0;
+const RIGHT: f64 = 14.0;
 /// The height of a strip, and of the line above it that says what it shows.
 const STRIP: f64 = 54.0;
 const TITLE: f64 = 24.0;
@@ -90,14 +90,19 @@ fn draw_strip(svg: &mut Svg, strip: &Strip<'_>, series: &Series, time: &Scale, t
     let mut x = WIDTH - RIGHT;
     for line in strip.lines.iter().rev().filter(|line| !line.name.is_empty()) {
         svg.text("key", Anchor::End, (x, top + 16.0), line.name);
-        x -= line.name.chars().count() as f64 * 5.6 + 5.0;
+        x -= line.name.chars().count() as f64 * 6.3 + 4.0;
         svg.line(line.class, (x - 14.0, top + 12.5), (x, top + 12.5));
         x -= 24.0;
     }
     let place = |value: f64| strip.scale.at(value) * STRIP + from;
     for tick in strip.scale.ticks(strip.ticks) {
         svg.line("grid", (LEFT, place(tick)), (WIDTH - RIGHT, place(tick)));
-        svg.text("tick", Anchor::End, (LEFT - 5.0, (place(tick) + 3.5).clamp(from + 6.0, to)), &(strip.label)(tick));
+        svg.text(
+            "tick",
+            Anchor::End,
+            (LEFT - 5.0, (place(tick) + 3.5).clamp(from + 6.0, to + 2.0)),
+            &(strip.label)(tick),
+        );
     }
     svg.line("axis", (LEFT, to), (WIDTH - RIGHT, to));
     for line in &strip.lines {
@@ -146,20 +151,20 @@ fn strips<'a>(series: &'a Series, extent: &'a Extent) -> Vec<Strip<'a>> {
             ticks: 4,
             label: units::milliseconds,
             lines: vec![
-                line("p99", "l-warn", |stretch| (stretch.p99_us > 0).then(|| f64::from(stretch.p99_us) / 1e3)),
-                line("p50", "l-main", |stretch| (stretch.p50_us > 0).then(|| f64::from(stretch.p50_us) / 1e3)),
+                line("p99", "l-warn", |stretch| (stretch.offered > 0).then(|| f64::from(stretch.p99_us) / 1e3)),
+                line("p50", "l-main", |stretch| (stretch.offered > 0).then(|| f64::from(stretch.p50_us) / 1e3)),
             ],
         },
         Strip {
             title: "Deepest queue",
-            scale: upright(extent.queued.max(1.0)),
+            scale: upright(extent.queued.max(2.0)),
             ticks: 2,
             label: units::digits,
             lines: vec![line("", "l-main", |stretch| Some(f64::from(stretch.queued)))],
         },
         Strip {
             title: "Connections ready",
-            scale: upright(extent.connections.max(1.0) * 1.05),
+            scale: upright(extent.connections.max(2.0) * 1.05),
             ticks: 2,
             label: units::digits,
             lines: vec![line("", "l-main", |stretch| Some(f64::from(stretch.connections)))],
@@ -169,7 +174,7 @@ fn strips<'a>(series: &'a Series, extent: &'a Extent) -> Vec<Strip<'a>> {
     if extent.breakers > 0.0 {
         strips.push(Strip {
             title: "Clients with a breaker open",
-            scale: upright(extent.breakers * 1.05),
+            scale: upright(extent.breakers.max(2.0) * 1.05),
             ticks: 2,
             label: units::digits,
             lines: vec![line("", "l-warn", |stretch| Some(f64::from(stretch.breakers)))],

@@ -46,7 +46,14 @@ impl Scale {
         let rough = (self.high - self.low) / count.max(1) as f64;
         let power = libm::floor(log10(rough));
         let candidates = [power, power + 1.0].into_iter().flat_map(|power| STEPS.map(|step| step * ten_to(power)));
-        let step = candidates.into_iter().find(|step| *step >= rough * 0.999).unwrap_or(rough);
+        let candidates: Vec<f64> = candidates.collect();
+        let place = candidates.iter().position(|step| *step >= rough * 0.999).unwrap_or_default();
+        let ticks = self.every(candidates[place]);
+        // A single tick says nothing of the scale.
+        if ticks.len() > 1 { ticks } else { self.every(candidates[place.saturating_sub(1)]) }
+    }
+
+    fn every(&self, step: f64) -> Vec<f64> {
         let first = libm::ceil(self.low / step - 1e-9) as i64;
         let last = libm::floor(self.high / step + 1e-9) as i64;
         (first..=last).map(|tick| tick as f64 * step).collect()
@@ -78,6 +85,7 @@ mod tests {
         assert_eq!(linear(1.0), [0.0, 0.5, 1.0]);
         assert_eq!(linear(37.0), [0.0, 10.0, 20.0, 30.0]);
         assert_eq!(linear(60.0), [0.0, 20.0, 40.0, 60.0]);
+        assert_eq!(Scale::linear((0.0, 473.0), (0.0, 100.0)).ticks(2), [0.0, 200.0, 400.0]);
         let logarithmic = |low, high| Scale::logarithmic((low, high), (0.0, 100.0)).ticks(4);
         assert_eq!(logarithmic(3.0, 2_000.0), [10.0, 100.0, 1000.0]);
     }

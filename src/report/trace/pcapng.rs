@@ -205,9 +205,9 @@ fn pseudo_header(from: u32, to: u32, length: usize) -> Vec<u8> {
 fn segment(packet: &Packet, connection: &Connection, from: u16, to: u16) -> Vec<u8> {
     let segment = &packet.segment;
     let (own, other) = (initial(packet, packet.sender), initial(packet, packet.sender.other()));
-    // Positions count from 1, the SYN stands before them.
+    // Positions count from 1, the SYN stands before them; whoever acknowledges anything acknowledges that.
     let seq = own.wrapping_add(if segment.flags.syn { 0 } else { segment.seq as u32 });
-    let ack = if segment.flags.ack { other.wrapping_add(segment.ack as u32) } else { 0 };
+    let ack = if segment.flags.ack { other.wrapping_add(segment.ack.max(1) as u32) } else { 0 };
     let options = options(packet, other);
     let data = payload(packet, connection);
     let mut tcp = Vec::with_capacity(HEADER + options.len() + data.len());
