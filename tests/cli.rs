@@ -33,7 +33,7 @@ fn commands_print_what_the_pages_say() {
 #[test]
 fn exit_codes_are_a_contract() {
     let demanding = "tests/cli/files/demanding.yaml";
-    let table: [(&[&str], i32); 14] = [
+    let table: [(&[&str], i32); 18] = [
         (&["run", STORM, "--seeds", "1"], 0),
         (&["run", demanding], 99),
         (&["run", "tests/cli/files/idle.yaml"], 99),
@@ -48,6 +48,10 @@ fn exit_codes_are_a_contract() {
         (&["--help"], 0),
         (&["--version"], 0),
         (&["list", "metrics"], 0),
+        (&["trace", STORM, "--strategy", "no-such-strategy"], 4),
+        (&["trace", STORM, "--format", "gif"], 2),
+        (&["watch", "scenarios"], 2),
+        (&["watch", STORM, "--runs", "1", "--seeds", "1"], 0),
     ];
     for (arguments, expected) in table {
         let output = output(&mut squall(arguments));
@@ -284,4 +288,28 @@ fn a_call_has_a_story() {
     assert!(one.contains("\ncall 3/1\n") && one.contains("the call begins"), "{one}");
     assert!(told(&["--first-failure"]).contains("the call ends: UNAVAILABLE"));
     assert_eq!(output(&mut squall(&["explain", STORM, "--call", "x"])).status.code(), Some(2));
+}
+
+/// A file that is saved is run again, and what moved is told; a mistake is shown and waited for.
+#[test]
+fn a_watched_scenario_is_run_when_it_changes() {
+    use std::io::{BufRead, BufReader};
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("storm.yaml");
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(STORM)).unwrap();
+    std::fs::write(&file, &text).unwrap();
+    let mut command = squall(&["watch", file.to_str().unwrap(), "--runs", "3", "--seeds", "1"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let mut wait = |what: &str| assert!(told.by_ref().any(|line| line.contains(what)), "{what}");
+    wait("ctrl-c ends it");
+    std::fs::write(&file, text.replace("calls: telemetry", "calls: telemtry")).unwrap();
+    wait("nothing was run");
+    wait("ctrl-c ends it");
+    std::fs::write(&file, text.replace("median: 4ms", "median: 8ms")).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0));
+    let (_, moved) = printed.split_once("what moved:").expect("the third run moved something");
+    assert!(moved.contains("p50") && moved.contains("worse"), "{moved}");
 }

@@ -59,3 +59,36 @@ fn links_within_a_page_hold() {
 fn the_same_run_is_the_same_page() {
     assert_eq!(page(), page());
 }
+
+/// Ten strategies whose every line zigzags: as large as a scenario's part of a page gets, whatever the number of seeds.
+#[test]
+fn a_large_comparison_is_a_small_page() {
+    let mut outcome = samples::outcome();
+    let model = outcome.strategies[1].clone();
+    let rough = |strategy: u32, place: u32| {
+        let noise = (place * 7919 + strategy * 104_729) % 997;
+        crate::analysis::Stretch {
+            offered: 1000,
+            ok: noise,
+            timely: noise,
+            attempts: 1000 + noise,
+            p50_us: 1000 + noise * 100,
+            p99_us: 2000 + noise * 1000,
+            queued: noise,
+            breakers: noise % 50,
+            connections: noise % 100,
+        }
+    };
+    outcome.strategies = (0..10)
+        .map(|strategy| {
+            let mut one = model.clone();
+            one.name = format!("strategy-{strategy}");
+            one.series.stretches = (0..200).map(|place| rough(strategy, place)).collect();
+            one
+        })
+        .collect();
+    let run = Run { scenarios: vec![outcome], policy: Policy::ByFigure };
+    let mut out = Vec::new();
+    write(&run, &[], &mut out).unwrap();
+    assert!(out.len() < 2_000_000, "{} bytes", out.len());
+}
