@@ -221,3 +221,250 @@ fn seeds_are_added_until_intervals_are_narrow() {
     let shard = output(&["run", text(&path), "--format", "jsonl", "--shard", "slice:1/2"]);
     assert_eq!(shard.status.code(), Some(2), "a shard cannot know what the others found");
 }
+
+/// Changes somebody might make to a strategy, and what the gate says of each.
+mod regressions {
+    use super::*;
+
+    /// Two storms with a strategy each that is about to be changed, and one that is not.
+    const CALM: &str = "
+name: calm
+about: Nothing goes wrong.
+duration: 3s
+seeds: 4
+servers: { telemetry: { workers: 8, service_time: { lognormal: { median: 4ms, p99: 30ms } } } }
+clients: { devices: { count: 10, calls: telemetry, load: { poisson: 5/s } } }
+strategies: [plain, patient, budgeted, breaking]
+";
+    const CRASH: &str = "
+name: crash
+about: The server is away for a while.
+duration: 12s
+seeds: 4
+servers: { telemetry: { workers: 2, service_time: { lognormal: { median: 20ms, p99: 60ms } }, queue: { limit: 20 } } }
+clients: { devices: { count: 20, calls: telemetry, load: { poisson: 2/s } } }
+faults: [{ at: 2s, for: 3s, crash: { server: telemetry, how: kill } }]
+strategies: [plain, patient, budgeted, breaking]
+";
+    const STRATEGIES: &str = "strategies:
+  - name: plain
+    layers:
+      - deadline: 500ms
+  - name: patient
+    layers:
+      - deadline: 6s
+      - retry: { attempts: 6, on: [UNAVAILABLE], backoff: { full_jitter: { base: 400ms, cap: 2s } } }
+  - name: budgeted
+    layers:
+      - deadline: 2s
+      - retry:
+          attempts: 5
+          on: [UNAVAILABLE]
+          backoff: { constant: 50ms }
+          budget: { tokens: 4, ratio: 0.1 }
+  - name: breaking
+    layers:
+      - deadline: 2s
+      - retry: { attempts: 3, on: [UNAVAILABLE], backoff: { constant: 50ms } }
+      - breaker: { consecutive: 3, open: 500ms, probes: 1 }
+";
+
+    struct Gate(tempfile::TempDir);
+
+    impl Gate {
+        fn new() -> Self {
+            let gate = Self(tempfile::tempdir().unwrap());
+            let scenarios = gate.0.path().join("scenarios");
+            std::fs::create_dir(&scenarios).unwrap();
+            std::fs::write(scenarios.join("calm.yaml"), CALM).unwrap();
+            std::fs::write(scenarios.join("crash.yaml"), CRASH).unwrap();
+            gate.strategies(STRATEGIES);
+            assert_eq!(gate.baseline(&["save"]).0, 0);
+            gate
+        }
+
+        fn strategies(&self, text: &str) {
+            std::fs::write(self.0.path().join("scenarios/strategies.yaml"), text).unwrap();
+        }
+
+        fn baseline(&self, words: &[&str]) -> (i32, String) {
+            let output = squall(&[&["baseline"], words].concat()).current_dir(self.0.path()).output().unwrap();
+            (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+        }
+
+        /// The differences that a check tells, without the sum in the last line.
+        fn check(&self) -> (i32, Vec<String>) {
+            let (code, told) = self.baseline(&["check"]);
+            let lines: Vec<String> = told.lines().map(str::to_owned).collect();
+            (code, lines[..lines.len() - 1].to_vec())
+        }
+    }
+
+    /// Each change is found, named, and told of the strategy that was changed alone.
+    #[test]
+    fn a_weakened_strategy_is_named_with_what_it_costs() {
+        let gate = Gate::new();
+        assert_eq!(gate.check(), (0, Vec::new()), "nothing was changed");
+        let table = [
+            ("patient", "success_rate", "full_jitter: { base: 400ms, cap: 2s }", "constant: 100ms"),
+            ("patient", "success_rate", "cap: 2s", "cap: 450ms"),
+            ("budgeted", "amplification", "          budget: { tokens: 4, ratio: 0.1 }\n", ""),
+            ("breaking", "amplification", "      - breaker: { consecutive: 3, open: 500ms, probes: 1 }\n", ""),
+        ];
+        for (strategy, metric, from, to) in table {
+            assert!(STRATEGIES.contains(from), "{from}");
+            gate.strategies(&STRATEGIES.replace(from, to));
+            let (code, told) = gate.check();
+            assert_eq!(code, 100, "{from}: {told:#?}");
+            let regressed = format!("regressed  crash {strategy}  {metric} from ");
+            assert!(told.iter().any(|line| line.starts_with(&regressed)), "{from}: {told:#?}");
+            let affected = format!(" crash {strategy} ");
+            assert!(told.iter().all(|line| line.contains(&affected)), "{from} names others: {told:#?}");
+        }
+    }
+
+    /// Other words for the same thing change nothing, to the byte.
+    #[test]
+    fn a_pure_refactoring_changes_nothing() {
+        let gate = Gate::new();
+        gate.strategies(&STRATEGIES.replace("deadline: 6s", "deadline: 6000ms").replace("ratio: 0.1", "ratio: 0.10"));
+        assert_eq!(gate.check(), (0, Vec::new()));
+    }
+
+    /// A baseline knows which version made it, and says so where that matters.
+    #[test]
+    fn another_version_of_squall_is_told_as_such() {
+        let gate = Gate::new();
+        let path = gate.0.path().join("squall-baseline.json");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let version = format!("\"squall_version\": \"{}\"", env!("CARGO_PKG_VERSION"));
+        let other = text.replace(&version, "\"squall_version\": \"0.0.1\"");
+        assert_ne!(text, other);
+        std::fs::write(&path, other).unwrap();
+        let (code, told) = gate.check();
+        assert_eq!((code, told.len()), (0, 1), "{told:#?}");
+        assert!(told[0].contains("the baseline is of Squall 0.0.1"), "{told:#?}");
+    }
+
+    #[test]
+    fn tolerances_and_logs_can_be_given() {
+        let gate = Gate::new();
+        gate.strategies(&STRATEGIES.replace("cap: 2s", "cap: 450ms"));
+        let (code, told) = gate.baseline(&["check", "--format", "json"]);
+        let json: serde_json::Value = serde_json::from_str(&told).unwrap();
+        let regressed = json["differences"].as_array().unwrap().iter().find(|one| one["fails"] == true);
+        assert_eq!((code, &json["verdict"]), (100, &"fail".into()), "{told}");
+        let metric = regressed.unwrap()["metric"].as_str().unwrap();
+        let wide: Vec<String> =
+            ["success_rate=100%", "goodput=100%", "wasted_work=100%", "mean=100%", "p50=100%", "p99=100%"]
+                .iter()
+                .chain(&[
+                    "p99.9=100%",
+                    "recovery=100s",
+                    "amplification=100%",
+                    "work_amplification=100%",
+                    "duplicates=999",
+                ])
+                .chain(&["unacknowledged_recorded=999", "lost_acknowledged=999"])
+                .map(|one| format!("--tolerance={one}"))
+                .collect();
+        let words = [&["check"], &wide.iter().map(String::as_str).collect::<Vec<_>>()[..]].concat();
+        assert_eq!(gate.baseline(&words).0, 0, "{metric} may move as it likes");
+        assert_eq!(gate.baseline(&["check", "--tolerance", "p99=fast"]).0, 2);
+
+        let reports = gate.0.path().join("reports");
+        squall(&["run", "--report-dir", text(&reports)]).current_dir(gate.0.path()).output().unwrap();
+        let log = text(&reports.join("squall.jsonl.zst")).to_owned();
+        assert_eq!(gate.baseline(&["check", "--log", &log]), gate.baseline(&["check"]), "the log says the same");
+        assert_eq!(gate.baseline(&["check", "--seeds", "2"]).0, 2, "other seeds are not compared");
+    }
+}
+
+/// Two fresh processes agree on everything; the long form of this is `squall doctor --pairs 1000`.
+#[test]
+fn the_doctor_finds_no_divergence() {
+    let told = String::from_utf8(stdout(&["doctor", "--quick", "--pairs", "12", STORM])).unwrap();
+    assert!(told.contains("figure doctor.pairs = 12 runs"), "{told}");
+    assert!(told.contains("figure doctor.divergences = 0 runs"), "{told}");
+}
+
+#[test]
+fn files_are_checked_and_formatted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("storm.yaml");
+    let storm = std::fs::read_to_string(STORM).unwrap();
+    let code = |words: &[&str]| output(words).status.code();
+    std::fs::write(&path, storm.replace("retry: success_rate > deadline", "retry: success_rate >= 0%")).unwrap();
+    let told = String::from_utf8(stdout(&["check", text(&path)])).unwrap();
+    assert!(told.contains("cannot fail") && told.contains("1 warning"), "{told}");
+    assert_eq!(code(&["check", "--strict", text(&path)]), Some(2));
+    assert_eq!(code(&["check", "--strict", STORM]), Some(0));
+
+    std::fs::write(&path, storm.replace("{ at: 1s, for: 1s,", "{at: 1s,for: 1s,")).unwrap();
+    assert_eq!(code(&["fmt", "--check", text(&path)]), Some(2));
+    assert_eq!(code(&["fmt", text(&path)]), Some(0));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), storm);
+    assert_eq!(code(&["fmt", "--check", text(&path)]), Some(0));
+}
+
+/// Argument before environment before file before what is built in.
+#[test]
+fn settings_have_an_order() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(STORM, folder.path().join("storm.yaml")).unwrap();
+    std::fs::write(folder.path().join("squall.toml"), "seeds = 2\n[run]\nformat = \"json\"\n[profile.ci]\nseeds = 4\n")
+        .unwrap();
+    let seeds = |words: &[&str], variables: &[(&str, &str)]| {
+        let mut command = squall(&[&["run", "storm.yaml"], words].concat());
+        let output = command.current_dir(folder.path()).envs(variables.iter().copied()).output().unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        json["scenarios"][0]["seeds"].as_array().unwrap().len()
+    };
+    assert_eq!(seeds(&[], &[]), 2, "the file");
+    assert_eq!(seeds(&["--profile", "ci"], &[]), 4, "its profile");
+    assert_eq!(seeds(&[], &[("SQUALL_PROFILE", "ci")]), 4);
+    assert_eq!(seeds(&["--profile", "ci"], &[("SQUALL_SEEDS", "1")]), 1, "the environment");
+    assert_eq!(seeds(&["--seeds", "3"], &[("SQUALL_SEEDS", "1")]), 3, "the argument");
+    let wrong = squall(&["run", "storm.yaml", "--profile", "cj"]).current_dir(folder.path()).output().unwrap();
+    assert_eq!(wrong.status.code(), Some(2));
+}
+
+/// What a process of many trials takes at most, in KiB.
+#[cfg(target_os = "linux")]
+fn peak_kib(words: &[&str]) -> u64 {
+    let mut child = squall(words).stdout(Stdio::null()).spawn().unwrap();
+    let path = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        let status = std::fs::read_to_string(&path).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let seen = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        peak = peak.max(seen.unwrap_or(0));
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    peak
+}
+
+/// A thousand trials take little more memory than fifty: what remains of one is a few kilobytes.
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_does_not_grow_with_trials() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tiny.yaml");
+    let storm = std::fs::read_to_string(STORM).unwrap();
+    std::fs::write(
+        &path,
+        storm
+            .replace("duration: 4s", "duration: 2s")
+            .replace("  - { at: 1s, for: 1s, crash", "  - { at: 1s, for: 900ms, crash"),
+    )
+    .unwrap();
+    // Two strategies, each with its control twin.
+    let [few, many] = ["12", "250"].map(|seeds| peak_kib(&["run", text(&path), "--seeds", seeds, "--format", "json"]));
+    let [few_mib, many_mib] = [few, many].map(|kib| kib as f64 / 1024.0);
+    figure("memory.trials_48", few_mib, "MiB");
+    figure("memory.trials_1000", many_mib, "MiB");
+    let each_kib = many.saturating_sub(few) as f64 / 952.0;
+    figure("memory.each_trial", each_kib, "KiB");
+    assert!(each_kib < 24.0, "{each_kib} KiB a trial");
+}

@@ -17,8 +17,8 @@ use super::verdict::{Policy, Verdict};
 use crate::scenario::{Bound, Metric, Plan, Strategies};
 
 /// One trial that was run, as it is judged.
-#[derive(Clone, Debug)]
-pub struct Trial {
+#[derive(Clone, Copy, Debug)]
+pub struct Trial<'m> {
     /// Its strategy, by its place in the plan.
     pub strategy: usize,
     /// Its seed.
@@ -26,7 +26,7 @@ pub struct Trial {
     /// Whether it is the control twin.
     pub control: bool,
     /// Its figures.
-    pub metrics: TrialMetrics,
+    pub metrics: &'m TrialMetrics,
 }
 
 /// What came of a scenario.
@@ -129,7 +129,7 @@ const COMPARED: [Metric; 10] = [
 /// Judges the trials of one scenario; control twins may be among them. Strategies without a trial are left out, and with
 /// them every expectation that compares with them.
 #[must_use]
-pub fn judge(plan: &Plan, trials: &[Trial]) -> ScenarioOutcome {
+pub fn judge(plan: &Plan, trials: &[Trial<'_>]) -> ScenarioOutcome {
     let scopes = Scopes::of(plan);
     let mut bootstrap = Bootstrap::default();
     let figures: Vec<Option<Figures>> =
@@ -142,7 +142,7 @@ pub fn judge(plan: &Plan, trials: &[Trial]) -> ScenarioOutcome {
     let comparisons = comparisons(plan, &figures, &mut bootstrap);
     let names: Vec<&str> = strategies.iter().map(|strategy| strategy.name.as_str()).collect();
     let ranking = ranking(&names, &comparisons);
-    let ran: Vec<&Trial> = trials.iter().filter(|trial| !trial.control).collect();
+    let ran: Vec<&Trial<'_>> = trials.iter().filter(|trial| !trial.control).collect();
     let mut seeds: Vec<u64> = ran.iter().map(|trial| trial.seed).collect();
     seeds.sort_unstable();
     seeds.dedup();
@@ -160,13 +160,13 @@ pub fn judge(plan: &Plan, trials: &[Trial]) -> ScenarioOutcome {
     }
 }
 
-fn figures(scopes: &Scopes, strategy: usize, trials: &[Trial]) -> Option<Figures> {
+fn figures(scopes: &Scopes, strategy: usize, trials: &[Trial<'_>]) -> Option<Figures> {
     let mut figures = Figures::new(scopes.clone());
-    let mut own: Vec<&Trial> = trials.iter().filter(|trial| trial.strategy == strategy).collect();
+    let mut own: Vec<&Trial<'_>> = trials.iter().filter(|trial| trial.strategy == strategy).collect();
     own.sort_by_key(|trial| (trial.seed, trial.control));
     for trial in own.iter().filter(|trial| !trial.control) {
         let twin = own.iter().find(|twin| twin.control && twin.seed == trial.seed);
-        figures.push(trial.seed, &trial.metrics, twin.map(|twin| &twin.metrics));
+        figures.push(trial.seed, trial.metrics, twin.map(|twin| twin.metrics));
     }
     if own.iter().all(|trial| trial.control) { None } else { Some(figures) }
 }
@@ -175,7 +175,7 @@ fn strategy_outcome(
     plan: &Plan,
     strategy: usize,
     figures: &[Option<Figures>],
-    trials: &[Trial],
+    trials: &[Trial<'_>],
     bootstrap: &mut Bootstrap,
 ) -> StrategyOutcome {
     let own_trials = || trials.iter().filter(|trial| trial.strategy == strategy && !trial.control);
@@ -228,7 +228,7 @@ fn latency(seeds: &[&Latency]) -> Vec<u64> {
     if seeds.is_empty() { Vec::new() } else { (0..CURVE.len()).map(median).collect() }
 }
 
-fn fault_outcomes(plan: &Plan, ran: &[&Trial]) -> Vec<FaultOutcome> {
+fn fault_outcomes(plan: &Plan, ran: &[&Trial<'_>]) -> Vec<FaultOutcome> {
     let counted = |fault: usize, pick: fn(&super::trial::FaultCount) -> u64| {
         ran.iter().filter_map(|trial| trial.metrics.faults.get(fault)).map(pick).sum()
     };

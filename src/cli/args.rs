@@ -72,6 +72,10 @@ pub(super) enum Command {
     Trace(Trace),
     /// Run a scenario again whenever its file changes, and show what moved.
     Watch(Watch),
+    /// Look for mistakes in scenario files, and for what is hardly meant, without running them.
+    Check(Check),
+    /// Write scenario files in the one way to write them.
+    Fmt(Fmt),
     /// List scenarios, strategies, faults or metrics.
     List(List),
     /// Print the JSON Schema of scenario files, for editors.
@@ -82,6 +86,8 @@ pub(super) enum Command {
     Validate(Validate),
     /// Show what the simulated kernel does to one connection, packet by packet.
     Net(Net),
+    /// Examine this machine, and run scenarios twice in fresh processes: the same seed must be the same storm.
+    Doctor(Doctor),
     /// Print a completion script for a shell.
     Completions(Completions),
 }
@@ -211,6 +217,10 @@ pub(super) struct BaselineArgs {
     /// The baseline file, to be checked in.
     #[arg(long, value_name = "FILE", default_value = "squall-baseline.json")]
     pub(super) file: PathBuf,
+
+    /// Take what this log says instead of running anything.
+    #[arg(long, value_name = "LOG")]
+    pub(super) log: Option<PathBuf>,
 
     /// Let a metric move so far, as in p99=10%, recovery=500ms or success_rate=0.1% (points); may be given several times.
     #[arg(long = "tolerance", value_name = "METRIC=MARGIN", value_parser = tolerance)]
@@ -356,6 +366,43 @@ pub(super) struct Watch {
     /// Stop after so many runs. Default: at ctrl-c.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) runs: Option<u32>,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Check {
+    /// Scenario files, or folders of them. Default: as for run.
+    #[arg(value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+
+    /// Exit with 2 if there is a warning.
+    #[arg(long)]
+    pub(super) strict: bool,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Fmt {
+    /// Scenario files, or folders of them. Default: scenarios/.
+    #[arg(value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+
+    /// Change nothing; exit with 2 if a file would change.
+    #[arg(long)]
+    pub(super) check: bool,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Doctor {
+    /// Scenario files, or folders of them. Default: as for run.
+    #[arg(value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+
+    /// Run at least so many triples of scenario, strategy and seed, each twice.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) pairs: u32,
+
+    /// Do not measure how work is shared among cores.
+    #[arg(long)]
+    pub(super) quick: bool,
 }
 
 /// `slice:2/3`.

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::args::{self, BaselineAction, CheckFormat};
 use super::exit::{Exit, Failure, plural};
 use super::request::Selection;
 use super::streams::Streams;
-use super::{conclude, files, trials};
+use super::{conclude, files, plans, report, trials};
 use crate::analysis::{BASELINE_VERSION, Baseline, Tolerances};
 use crate::report::difference::Check;
 use crate::report::figure;
@@ -18,6 +18,8 @@ struct Asked {
     selection: Selection,
     tolerances: Tolerances,
     format: CheckFormat,
+    /// What was run already.
+    log: Option<PathBuf>,
 }
 
 pub(super) fn baseline(typed: args::BaselineArgs, streams: &Streams) -> Result<Exit, Failure> {
@@ -27,7 +29,7 @@ pub(super) fn baseline(typed: args::BaselineArgs, streams: &Streams) -> Result<E
     let mut selection = Selection::meant(typed.selection);
     // A baseline holds what these seeds come to, exactly: no interval has to become narrower for it.
     selection.may_grow = false;
-    let asked = Asked { selection, tolerances, format: typed.format };
+    let asked = Asked { selection, tolerances, format: typed.format, log: typed.log };
     match typed.action {
         BaselineAction::Save => save(&path, &asked, streams),
         BaselineAction::Check => check(&path, &asked, streams),
@@ -82,7 +84,16 @@ struct Ran {
 }
 
 fn run(asked: &Asked, streams: &Streams) -> Result<Ran, Failure> {
-    let trials::Ran { plans, log, .. } = trials::run(&asked.selection, streams)?;
+    let (plans, log) = match &asked.log {
+        Some(path) => {
+            let log = report::whole(vec![report::read(path)?])?;
+            (plans::kept(&log.head.scenarios)?, log)
+        }
+        None => {
+            let trials::Ran { plans, log, .. } = trials::run(&asked.selection, streams)?;
+            (plans, log)
+        }
+    };
     let files = plans.iter().map(|plan| (plan.name.clone(), plan.file.clone())).collect();
     Ok(Ran { baseline: Baseline::of(&conclude::outcomes(&plans, &log)?), files })
 }

@@ -30,20 +30,21 @@ pub(super) fn conclude(plans: &[Plan], log: &Log, output: &Output, streams: &Str
 
 /// What came of every scenario in a whole log.
 pub(super) fn outcomes(plans: &[Plan], log: &Log) -> Result<Vec<ScenarioOutcome>, Failure> {
-    let trials: Vec<(usize, Trial)> =
-        log.lines.iter().map(|line| Ok((line.scenario, trial(plans, line)?))).collect::<Result<_, Failure>>()?;
-    let of =
-        |scenario: usize| trials.iter().filter(move |(place, _)| *place == scenario).map(|(_, trial)| trial.clone());
-    Ok(plans.iter().enumerate().map(|(place, plan)| judge(plan, &of(place).collect::<Vec<_>>())).collect())
+    let mut trials: Vec<Vec<Trial<'_>>> = plans.iter().map(|_| Vec::new()).collect();
+    for line in &log.lines {
+        let trial = trial(plans, line)?;
+        trials[line.scenario].push(trial);
+    }
+    Ok(plans.iter().zip(&trials).map(|(plan, trials)| judge(plan, trials)).collect())
 }
 
-fn trial(plans: &[Plan], line: &Line) -> Result<Trial, Failure> {
+fn trial<'l>(plans: &[Plan], line: &'l Line) -> Result<Trial<'l>, Failure> {
     let plan = plans.get(line.scenario);
     let place = plan.and_then(|plan| plan.strategies.iter().position(|strategy| strategy.name == line.strategy));
     let unknown =
         || Failure::Usage(format!("the log has a trial of `{}`, which its scenario does not know", line.strategy));
     let strategy = place.ok_or_else(unknown)?;
-    Ok(Trial { strategy, seed: line.seed, control: line.control, metrics: line.metrics.clone() })
+    Ok(Trial { strategy, seed: line.seed, control: line.control, metrics: &line.metrics })
 }
 
 fn write(run: &Run, log: &Log, format: Format, options: human::Options, out: &mut dyn Write) -> io::Result<()> {

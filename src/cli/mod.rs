@@ -5,9 +5,11 @@
 
 mod args;
 mod baseline;
+mod check;
 mod compare;
 mod completions;
 mod conclude;
+mod doctor;
 mod exit;
 mod explain;
 mod files;
@@ -72,11 +74,14 @@ fn command(command: Command, streams: &Streams) -> Result<Exit, Failure> {
         Command::Explain(typed) => explain::explain(&typed, streams),
         Command::Trace(typed) => trace::trace(&typed, streams),
         Command::Watch(typed) => watch::watch(typed, streams),
+        Command::Check(typed) => check::check(&typed, streams),
+        Command::Fmt(typed) => check::fmt(&typed, streams),
         Command::List(typed) => list::list(&typed, streams),
         Command::Schema(typed) => schema::schema(&typed, streams),
         Command::New(typed) => new::new(&typed, streams),
         Command::Validate(typed) => validate::validate(&typed, streams),
         Command::Net(typed) => net::net(&typed, streams),
+        Command::Doctor(typed) => doctor::doctor(&typed, streams),
         Command::Completions(typed) => completions::completions(&typed, streams),
     }
 }

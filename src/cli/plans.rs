@@ -11,7 +11,7 @@ use crate::report::log::Text;
 use crate::scenario::{Beside, Diagnostics, Embedded, Plan, Resolver, catalogue, discover, load, parse};
 
 /// Where scenarios are looked for.
-const FOLDER: &str = "scenarios";
+pub(super) const FOLDER: &str = "scenarios";
 
 /// A scenario that was read, and what it was read from.
 #[derive(Debug)]

@@ -6,25 +6,30 @@ use std::path::Path;
 use super::exit::{Exit, Failure};
 use super::request::Output;
 use super::streams::Streams;
-use super::{args, conclude, plans};
+use super::{args, plans};
 use crate::report::log::{Log, LogError};
 
 pub(super) fn report(typed: args::Report, streams: &Streams) -> Result<Exit, Failure> {
-    whole(vec![read(&typed.log)?], &Output::meant(typed.output), streams)
+    conclude(vec![read(&typed.log)?], &Output::meant(typed.output), streams)
 }
 
 pub(super) fn merge(typed: args::Merge, streams: &Streams) -> Result<Exit, Failure> {
     let logs = typed.logs.iter().map(|path| read(path)).collect::<Result<_, _>>()?;
-    whole(logs, &Output::meant(typed.output), streams)
+    conclude(logs, &Output::meant(typed.output), streams)
 }
 
-fn whole(logs: Vec<Log>, output: &Output, streams: &Streams) -> Result<Exit, Failure> {
-    let log = Log::merge(logs).map_err(|error| Failure::Usage(format!("no whole run: {error}")))?;
+/// The run that logs make together.
+pub(super) fn whole(logs: Vec<Log>) -> Result<Log, Failure> {
+    Log::merge(logs).map_err(|error| Failure::Usage(format!("no whole run: {error}")))
+}
+
+fn conclude(logs: Vec<Log>, output: &Output, streams: &Streams) -> Result<Exit, Failure> {
+    let log = whole(logs)?;
     let plans = plans::kept(&log.head.scenarios)?;
-    conclude::conclude(&plans, &log, output, streams)
+    super::conclude::conclude(&plans, &log, output, streams)
 }
 
-fn read(path: &Path) -> Result<Log, Failure> {
+pub(super) fn read(path: &Path) -> Result<Log, Failure> {
     let usage = |error: LogError| {
         let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
         Failure::Usage(format!("{}: {error}{cause}", path.display()))

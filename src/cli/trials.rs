@@ -153,20 +153,20 @@ impl<'p> Runner<'p> {
             fold: TrialFold::new(header, Arc::clone(&self.parts[scenario(&header.file)])),
             events: self.spool.as_ref().map(|spool| (EventText::new(), Arc::clone(spool))),
         };
-        let line = |place: &Place<'_>, kept: &Kept| Line {
+        let line = |place: &Place<'_>, kept: Kept| Line {
             trial: place.trial,
             scenario: place.scenario,
             strategy: place.job.plan.strategies[place.job.spec.strategy].name.clone(),
             seed: place.job.spec.seed,
             control: place.job.spec.control,
-            metrics: kept.metrics.clone(),
-            events: kept.events.clone(),
+            metrics: kept.metrics,
+            events: kept.events,
         };
         let progress = Progress::new(jobs.len(), self.selection.progress && self.streams.watched());
         let done = |job: usize, kept: &io::Result<Kept>| {
             progress.done(&jobs[job].plan.name);
             if let (Some(journal), Ok(kept)) = (&self.journal, kept) {
-                journal.add(line(&missing[job], kept));
+                journal.add(line(&missing[job], kept.clone()));
             }
         };
         let flag = self.interruption.flag();
@@ -174,7 +174,7 @@ impl<'p> Runner<'p> {
         self.journal.as_ref().map_or(Ok(()), Journal::check)?;
         for (place, kept) in missing.iter().zip(outputs.map_err(|error| self.failure(error))?) {
             let sorry = |error: io::Error| Failure::Internal("cannot keep the events".to_owned(), error.into());
-            self.done.insert(place.key(), line(place, &kept.map_err(sorry)?));
+            self.done.insert(place.key(), line(place, kept.map_err(sorry)?));
         }
         Ok(())
     }
@@ -184,13 +184,15 @@ impl<'p> Runner<'p> {
         let plan = &self.plans[scenario];
         let of_it =
             self.done.iter().filter(|((of, _, seed, _), _)| *of == scenario && seeds.iter().any(|one| one == *seed));
-        let trial = |((_, strategy, seed, control), line): (&Key, &Line)| Trial {
-            strategy: *strategy,
-            seed: *seed,
-            control: *control,
-            metrics: line.metrics.clone(),
-        };
-        let outcome = analysis::judge(plan, &of_it.map(trial).collect::<Vec<_>>());
+        let trials: Vec<Trial<'_>> = of_it
+            .map(|((_, strategy, seed, control), line)| Trial {
+                strategy: *strategy,
+                seed: *seed,
+                control: *control,
+                metrics: &line.metrics,
+            })
+            .collect();
+        let outcome = analysis::judge(plan, &trials);
         let wide = |metric: &Metric, margin: crate::scenario::Margin| {
             let figures = outcome.strategies.iter().filter_map(|strategy| strategy.metrics.get(metric));
             let mut estimates = figures.map(|figure| figure.estimate).filter(|estimate| estimate.mean.is_finite());
@@ -220,6 +222,7 @@ struct Keeping {
 }
 
 /// What remains of a trial.
+#[derive(Clone)]
 struct Kept {
     metrics: TrialMetrics,
     events: Option<Chunk>,

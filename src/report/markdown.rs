@@ -42,7 +42,8 @@ fn scenario(run: &Run, outcome: &ScenarioOutcome, out: &mut dyn io::Write) -> io
     }
     writeln!(out)?;
     for [place, name, standing] in ranking::rows(outcome) {
-        writeln!(out, "- {place} **{name}** {standing}")?;
+        let line = format!("- {place} **{name}** {standing}");
+        writeln!(out, "{}", line.trim_end())?;
     }
     writeln!(out)?;
     failures(run, outcome).iter().try_for_each(|line| writeln!(out, "{line}"))

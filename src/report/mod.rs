@@ -22,6 +22,8 @@ mod reproduce;
 #[cfg(test)]
 mod samples;
 pub mod trace;
+#[cfg(all(test, feature = "cli"))]
+mod tests;
 mod units;
 mod why;
 

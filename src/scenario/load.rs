@@ -143,6 +143,19 @@ fn shelf<'r>(
     shelf
 }
 
+/// The strategies that a file of shared ones defines, and the line of each; none if it cannot be read.
+#[must_use]
+pub fn shared_names(text: &str) -> Vec<(String, usize)> {
+    let mut mistakes = Vec::new();
+    let source = Source { name: String::new(), text: text.into() };
+    let node = yaml::parse(text, 0, &mut mistakes);
+    let shared = node.and_then(|node| raw::read::<raw::Shared>(&node, &mut mistakes)).unwrap_or_default();
+    let named = |strategy: &raw::Strategy| {
+        strategy.name.with_span().map(|(name, span)| (name.clone(), source.line(span.start)))
+    };
+    shared.strategies.items().filter_map(|(strategy, _)| named(strategy)).collect()
+}
+
 /// Whether a strategy is given by name anywhere.
 fn names_strategies(scenario: &raw::Scenario) -> bool {
     let servers = scenario.servers.get().into_iter().flat_map(|all| &all.0).filter_map(|(_, server)| server.get());
