@@ -126,6 +126,8 @@ fn check_whole(path: &Path) {
         "report.json" => drop(serde_json::from_slice::<serde_json::Value>(&bytes).unwrap()),
         "report.txt" => assert!(text().trim_end().ends_with("passed"), "{}", text()),
         "report.md" => assert!(text().starts_with("# Squall: pass")),
+        "index.html" => assert!(text().trim_end().ends_with("</html>")),
+        "metrics.prom" => assert!(text().ends_with('\n') && text().starts_with('#')),
         "junit.xml" => assert!(text().trim_end().ends_with("</testsuites>")),
         "squall.jsonl.zst" => assert!(output(&["report", self::text(path)]).status.success()),
         // What is under way: the journal, and what is renamed when it is whole.
@@ -141,7 +143,7 @@ fn a_run_that_is_killed_goes_on() {
     let kills = 100;
     let folder = tempfile::tempdir().unwrap();
     let run = |reports: &Path| {
-        let mut command = squall(&["run", STORM, "--seeds", "40", "--format", "json", "--report-dir", text(reports)]);
+        let mut command = squall(&["run", STORM, "--seeds", "16", "--format", "json", "--report-dir", text(reports)]);
         command.stdout(Stdio::piped()).stderr(Stdio::null());
         command
     };
@@ -467,4 +469,41 @@ fn memory_does_not_grow_with_trials() {
     let each_kib = many.saturating_sub(few) as f64 / 952.0;
     figure("memory.each_trial", each_kib, "KiB");
     assert!(each_kib < 24.0, "{each_kib} KiB a trial");
+}
+
+/// What the GitHub action does once it has the program: annotations on stdout, tables in the summary, the worst exit code.
+#[cfg(unix)]
+#[test]
+fn the_action_annotates_and_summarises() {
+    let folder = tempfile::tempdir().unwrap();
+    let storm = std::fs::read_to_string(STORM).unwrap();
+    let write = |text: &str| std::fs::write(folder.path().join("storm.yaml"), text).unwrap();
+    let gate = || {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/github/gate.sh");
+        let mut command = Command::new("bash");
+        command.arg(script).env_clear().env("PATH", std::env::var_os("PATH").unwrap()).current_dir(folder.path());
+        command.envs([("PROGRAM", env!("CARGO_BIN_EXE_squall")), ("PATHS", "storm.yaml"), ("REPORTS", "reports")]);
+        command.envs([("BASELINE", "squall-baseline.json"), ("GITHUB_STEP_SUMMARY", "summary.md"), ("CI", "true")]);
+        let output = command.output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    };
+    let summary = || std::fs::read_to_string(folder.path().join("summary.md")).unwrap();
+    write(&storm);
+    assert_eq!(gate(), (0, String::new()), "there is no baseline to hold it against");
+    assert!(summary().contains("| strategy |"));
+    let saved = squall(&["baseline", "save", "storm.yaml"]).current_dir(folder.path()).status().unwrap();
+    assert!(saved.success());
+    assert_eq!(gate().0, 0);
+    write(&storm.replace("attempts: 5", "attempts: 2"));
+    let (code, told) = gate();
+    assert!(code == 100 && told.contains("::error file=storm.yaml,line=1,title=storm retry%3A regressed"), "{told}");
+    assert!(summary().contains("❌ regressed"));
+    write(&storm.replace("retry: success_rate > deadline", "retry: success_rate == 100%"));
+    let (code, told) = gate();
+    assert!(
+        code == 99 && told.contains("::error file=storm.yaml,line=21,title=retry%3A success_rate == 100%25"),
+        "{told}"
+    );
+    write("name: no\n");
+    assert_eq!(gate().0, 2);
 }

@@ -21,9 +21,9 @@ mod ranking;
 mod reproduce;
 #[cfg(test)]
 mod samples;
-pub mod trace;
 #[cfg(all(test, feature = "cli"))]
 mod tests;
+pub mod trace;
 mod units;
 mod why;
 
