@@ -15,9 +15,8 @@ const REORDERING_MAX: u64 = 300;
 
 #[derive(Debug)]
 pub(super) struct Rack {
-    /// When the latest-sent segment among those that arrived was sent, and where it ended.
-    at: Instant,
-    end: u64,
+    /// Which transmission was the latest among those that arrived.
+    order: u64,
     rtt: Duration,
     /// It moved since losses were looked for.
     pub(super) advanced: bool,
@@ -36,8 +35,7 @@ pub(super) struct Rack {
 impl Default for Rack {
     fn default() -> Self {
         Self {
-            at: Instant::ORIGIN,
-            end: 0,
+            order: 0,
             rtt: Duration::ZERO,
             advanced: false,
             reordering_seen: false,
@@ -50,9 +48,9 @@ impl Default for Rack {
 }
 
 impl Rack {
-    /// Whether something sent at `at` and ending at `end` was sent before what has arrived.
-    fn is_later_than(&self, at: Instant, end: u64) -> bool {
-        self.at > at || (self.at == at && self.end > end)
+    /// Whether `sent` left before something that has arrived.
+    fn is_later_than(&self, sent: &Sent) -> bool {
+        self.order > sent.order
     }
 }
 
@@ -66,9 +64,8 @@ impl Socket {
         }
         self.rack.advanced = true;
         self.rack.rtt = rtt;
-        if sent.at > self.rack.at || (sent.at == self.rack.at && sent.end > self.rack.end) {
-            self.rack.at = sent.at;
-            self.rack.end = sent.end;
+        if sent.order > self.rack.order {
+            self.rack.order = sent.order;
         }
     }
 
@@ -96,7 +93,7 @@ impl Socket {
         for index in 0..self.board.len() {
             let Some(&sent) = self.board.get(index) else { break };
             let settled = sent.sacked || (sent.lost && !sent.retransmitting);
-            if settled || !self.rack.is_later_than(sent.at, sent.end) {
+            if settled || !self.rack.is_later_than(&sent) {
                 continue;
             }
             match self.rack_time_left(now, &sent, window) {

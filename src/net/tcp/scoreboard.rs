@@ -11,6 +11,8 @@ pub(super) struct Sent {
     pub(super) end: u64,
     /// When it was sent last.
     pub(super) at: Instant,
+    /// How many transmissions there were by then: what a real clock, which moves between any two of them, tells apart.
+    pub(super) order: u64,
     /// It arrived out of order.
     pub(super) sacked: bool,
     /// It is believed lost.
@@ -30,6 +32,7 @@ pub(super) struct Scoreboard {
     pub(super) retrans_out: u64,
     /// The end of the highest segment that arrived out of order.
     pub(super) highest_sacked: u64,
+    transmissions: u64,
 }
 
 impl Scoreboard {
@@ -48,7 +51,9 @@ impl Scoreboard {
 
     pub(super) fn push(&mut self, seq: u64, end: u64, at: Instant) {
         let (sacked, lost, retransmitting, ever_retransmitted) = (false, false, false, false);
-        self.sent.push_back(Sent { seq, end, at, sacked, lost, retransmitting, ever_retransmitted });
+        self.transmissions += 1;
+        let order = self.transmissions;
+        self.sent.push_back(Sent { seq, end, at, order, sacked, lost, retransmitting, ever_retransmitted });
     }
 
     pub(super) fn get(&self, index: usize) -> Option<&Sent> {
@@ -144,6 +149,8 @@ impl Scoreboard {
         let sent = &mut self.sent[index];
         sent.ever_retransmitted = true;
         sent.at = at;
+        self.transmissions += 1;
+        sent.order = self.transmissions;
     }
 
     /// Its retransmission arrived as well: neither is on the way.
