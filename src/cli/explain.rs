@@ -8,7 +8,7 @@ use std::io;
 use super::exit::{Exit, Failure};
 use super::streams::Streams;
 use super::{args, one};
-use crate::record::{CallId, Code, ConnectionChange, Event, Header, Kind};
+use crate::record::{CallId, Code, ConnectionChange, Event, HandlerOutcome, Header, HostChange, Kind, StopReason};
 use crate::report::log::event_line;
 use crate::trial::{self, TrialSpec};
 
@@ -136,7 +136,9 @@ fn line(header: &Header, kind: &Kind) -> Option<String> {
         Kind::RetryScheduled { attempt, after_ns, .. } => {
             format!("another attempt will follow attempt {attempt} after {}", seconds(after_ns))
         }
-        Kind::RetryStopped { attempt, reason, .. } => format!("no attempt will follow attempt {attempt}: {reason:?}"),
+        Kind::RetryStopped { attempt, reason, .. } => {
+            format!("no attempt will follow attempt {attempt}: {}", why(reason))
+        }
         Kind::Hedged { attempt, .. } => format!("attempt {attempt} is a hedge"),
         Kind::Rejected { by, .. } => format!("the {by} does not let it out"),
         Kind::Queued { server, attempt, depth, .. } => {
@@ -147,12 +149,16 @@ fn line(header: &Header, kind: &Kind) -> Option<String> {
         }
         Kind::HandlerEnded { server, attempt, busy_ns, outcome, caller_gone, .. } => {
             let gone = if caller_gone { "; the caller is gone" } else { "" };
-            format!("server {server} is done with attempt {attempt} after {}: {outcome:?}{gone}", seconds(busy_ns))
+            format!(
+                "server {server} is done with attempt {attempt} after {}: {}{gone}",
+                seconds(busy_ns),
+                came_of(outcome)
+            )
         }
         Kind::Shed { server, attempt, code, .. } => format!("server {server} turns attempt {attempt} away: {code}"),
         Kind::Recorded { server, .. } => format!("server {server} writes the alert to its log"),
         Kind::RecordLost { server, .. } => format!("server {server} crashes and loses the alert from its log"),
-        Kind::Host { server, change } => format!("[server {server} is {change:?}]"),
+        Kind::Host { server, change } => format!("[server {server} {}]", became(change)),
         Kind::FaultStarted { fault: place } => format!("[{} begins]", fault(place)),
         Kind::FaultEnded { fault: place } => format!("[{} ends]", fault(place)),
         Kind::Breaker { closed, .. } => match closed {
@@ -168,4 +174,38 @@ fn line(header: &Header, kind: &Kind) -> Option<String> {
         },
         Kind::FaultCounted { .. } | Kind::Ended { .. } => return None,
     })
+}
+
+/// Why a call was given up.
+const fn why(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::Attempts => "as many as allowed were made",
+        StopReason::Budget => "the retry budget is used up",
+        StopReason::Deadline => "the deadline has passed, or would before it",
+        StopReason::Pushback => "the server asked not to",
+        StopReason::Committed => "the answer had begun, or the request was too large to keep",
+        StopReason::NotRetryable => "the code is not one to retry on",
+        StopReason::NotIdempotent => "it may have run, and is not marked as repeatable",
+        StopReason::Rejected => "a layer of the client turned it away",
+    }
+}
+
+/// What a handler did.
+const fn came_of(outcome: HandlerOutcome) -> &'static str {
+    match outcome {
+        HandlerOutcome::Acknowledged => "it acknowledges the alert",
+        HandlerOutcome::Failed => "it answers with an error",
+        HandlerOutcome::Dropped => "it is dropped",
+    }
+}
+
+/// What happened to a server.
+const fn became(change: HostChange) -> &'static str {
+    match change {
+        HostChange::Up => "is up",
+        HostChange::Down => "is down",
+        HostChange::Paused => "stands still",
+        HostChange::Resumed => "goes on",
+        HostChange::Draining => "drains",
+    }
 }

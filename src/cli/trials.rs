@@ -4,7 +4,7 @@
 //! intervals are narrow enough. What is known already, from an earlier round or from a run that was interrupted, is not run
 //! again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
@@ -119,6 +119,8 @@ impl<'p> Runner<'p> {
     fn rounds(&mut self) -> Result<Places<'p>, Failure> {
         let mut seeds: Vec<Seeds> = self.plans.iter().map(|plan| self.selection.seeds.of(plan.seeds)).collect();
         let mut first = true;
+        // Scenarios that may run no more seeds, and would like to.
+        let mut settled = BTreeSet::new();
         loop {
             let places = Places::of(self.plans, &seeds, self.selection);
             self.round(&places, first)?;
@@ -126,9 +128,16 @@ impl<'p> Runner<'p> {
             let mut more = false;
             for (scenario, plan) in self.plans.iter().enumerate() {
                 let count = seeds[scenario].count;
-                if count < plan.enough.most && self.selection.grows(plan) && self.unsure(scenario, seeds[scenario]) {
+                if !self.selection.grows(plan) || !self.unsure(scenario, seeds[scenario]) {
+                    continue;
+                }
+                if count < plan.enough.most {
                     seeds[scenario].count = (count + count.div_ceil(2)).min(plan.enough.most);
                     more = true;
+                } else if settled.insert(scenario) && self.selection.progress {
+                    let name = &plan.name;
+                    self.streams
+                        .say(&format!("{name}: intervals are wider than it asks for, with all of its {count} seeds"));
                 }
             }
             if !more {
