@@ -26,11 +26,14 @@ pub(super) struct Extent {
     seeds: f64,
 }
 
+/// A figure of a stretch; none where there was nothing to measure.
+type Value<'a> = Box<dyn Fn(&Stretch) -> Option<f64> + 'a>;
+
 /// A line of a strip: what it is called, its class, and its figure in a stretch.
 struct Line<'a> {
     name: &'a str,
     class: &'a str,
-    value: Box<dyn Fn(&Stretch) -> Option<f64> + 'a>,
+    value: Value<'a>,
 }
 
 /// What shares a scale.
@@ -118,7 +121,7 @@ fn draw_strip(svg: &mut Svg, strip: &Strip<'_>, series: &Series, time: &Scale, t
 }
 
 fn strips<'a>(series: &'a Series, extent: &'a Extent) -> Vec<Strip<'a>> {
-    let rate = |pick: fn(&Stretch) -> u32| -> Box<dyn Fn(&Stretch) -> Option<f64> + 'a> {
+    let rate = |pick: fn(&Stretch) -> u32| -> Value<'a> {
         let seconds = series.width_ns as f64 / 1e9;
         Box::new(move |stretch| Some(f64::from(pick(stretch)) / extent.seeds / seconds))
     };
