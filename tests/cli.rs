@@ -313,3 +313,23 @@ fn a_watched_scenario_is_run_when_it_changes() {
     let (_, moved) = printed.split_once("what moved:").expect("the third run moved something");
     assert!(moved.contains("p50") && moved.contains("worse"), "{moved}");
 }
+
+/// Every file of a report folder, from the page to the compressed log, on one thread and on several.
+#[test]
+fn the_same_run_leaves_the_same_files() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let files = |folder: &Path, jobs: &str| {
+        let output = output(&mut squall(&["run", STORM, "--jobs", jobs, "--report-dir", folder.to_str().unwrap()]));
+        assert_eq!(output.status.code(), Some(0));
+        let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let mut files: Vec<_> =
+            names.map(|path| (path.file_name().unwrap().to_owned(), std::fs::read(path).unwrap())).collect();
+        files.sort();
+        files
+    };
+    let (one, other) = (files(folders[0].path(), "1"), files(folders[1].path(), "3"));
+    let names: Vec<_> = one.iter().map(|(name, _)| name.to_str().unwrap()).collect();
+    let all = ["index.html", "junit.xml", "metrics.prom", "report.json", "report.md", "report.txt", "squall.jsonl.zst"];
+    assert_eq!(names, all);
+    assert!(one == other);
+}

@@ -14,6 +14,7 @@ use squall::trial::{self, TrialSpec};
 /// Half of the answers are errors: a storm of retries.
 const STORM: &str = r"
 name: storm
+about: Half of the answers are errors for a second.
 duration: 3s
 seeds: 1
 servers: { telemetry: { workers: 1, service_time: 20ms } }
