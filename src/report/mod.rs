@@ -3,6 +3,7 @@
 //! Rule: a report says what an outcome says and computes nothing of its own. It depends on the outcome and on the options it
 //! is given, never on the clock, the locale or the directory, so the same run gives the same bytes everywhere.
 
+#[cfg(feature = "cli")]
 mod best;
 pub mod difference;
 pub mod github;

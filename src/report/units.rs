@@ -24,6 +24,7 @@ pub(super) fn mean(metric: Metric, figure: &Figure) -> String {
 }
 
 /// A mean with its interval, such as `99.31% [99.20%, 99.40%]`.
+#[cfg(feature = "cli")]
 pub(super) fn with_interval(metric: Metric, figure: &Figure) -> String {
     let (mean, low, high) = (figure.estimate.mean, figure.estimate.low, figure.estimate.high);
     let [shown, low, high] = [mean, low, high].map(|value| self::figure(metric, value));

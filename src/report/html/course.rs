@@ -190,6 +190,39 @@ fn line<'a>(name: &'a str, class: &'a str, value: impl Fn(&Stretch) -> Option<f6
     Line { name, class, value: Box::new(value) }
 }
 
+/// The rows that a table of the same has.
+const ROWS: usize = 20;
+
+/// The same in figures, a row a twentieth of the run: when it began; success; attempts and OK calls a second; the highest median
+/// and 99th percentile; the deepest queue; the fewest connections; the most breakers.
+pub(super) fn rows(strategy: &StrategyOutcome, extent: &Extent) -> Vec<[String; 9]> {
+    let series = &strategy.series;
+    let length = series.stretches.len().div_ceil(ROWS).max(1);
+    let row = |(place, part): (usize, &[Stretch])| {
+        let sum = |pick: fn(&Stretch) -> u32| part.iter().map(|stretch| f64::from(pick(stretch))).sum::<f64>();
+        let most = |pick: fn(&Stretch) -> u32| part.iter().map(pick).max().unwrap_or_default();
+        let seconds = part.len() as f64 * series.width_ns as f64 / 1e9;
+        let rate = |pick| units::digits((sum(pick) / extent.seeds / seconds * 10.0).round() / 10.0);
+        let latency = |us: u32| units::milliseconds(f64::from(us) / 1e3);
+        let success = match sum(|stretch| stretch.offered) {
+            0.0 => "–".to_owned(),
+            offered => format!("{:.0}%", sum(|stretch| stretch.ok) / offered * 100.0),
+        };
+        [
+            units::nanoseconds((place * length) as u64 * series.width_ns),
+            success,
+            rate(|stretch| stretch.attempts),
+            rate(|stretch| stretch.ok),
+            latency(most(|stretch| stretch.p50_us)),
+            latency(most(|stretch| stretch.p99_us)),
+            most(|stretch| stretch.queued).to_string(),
+            part.iter().map(|stretch| stretch.connections).min().unwrap_or_default().to_string(),
+            most(|stretch| stretch.breakers).to_string(),
+        ]
+    };
+    series.stretches.chunks(length).enumerate().map(row).collect()
+}
+
 /// What the drawing shows, in a sentence.
 fn summary(strategy: &StrategyOutcome) -> String {
     let series = &strategy.series;

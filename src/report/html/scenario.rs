@@ -44,7 +44,7 @@ pub(super) struct Scenario<'a> {
     pub(super) faults: Vec<Fault<'a>>,
     pub(super) columns: Vec<&'static str>,
     pub(super) rows: Vec<Row<'a>>,
-    pub(super) courses: Vec<Drawing<'a>>,
+    pub(super) courses: Vec<Course<'a>>,
     pub(super) cdf: Option<String>,
     pub(super) legend: Vec<Drawing<'a>>,
     pub(super) paretos: Vec<Drawing<'static>>,
@@ -81,6 +81,13 @@ pub(super) struct Cell {
 pub(super) struct Drawing<'a> {
     pub(super) name: &'a str,
     pub(super) svg: String,
+}
+
+/// A strategy over time, drawn and as a table.
+pub(super) struct Course<'a> {
+    pub(super) name: &'a str,
+    pub(super) svg: String,
+    pub(super) rows: Vec<[String; 9]>,
 }
 
 pub(super) struct Differences {
@@ -137,7 +144,11 @@ impl<'a> Scenario<'a> {
             rows: rows(strategies),
             courses: strategies
                 .iter()
-                .map(|strategy| Drawing { name: &strategy.name, svg: course::draw(outcome, strategy, &extent) })
+                .map(|strategy| Course {
+                    name: &strategy.name,
+                    svg: course::draw(outcome, strategy, &extent),
+                    rows: course::rows(strategy, &extent),
+                })
                 .collect(),
             cdf: cdf::draw(outcome),
             legend: strategies
