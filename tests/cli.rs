@@ -311,7 +311,7 @@ fn a_watched_scenario_is_run_when_it_changes() {
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(0));
     let (_, moved) = printed.split_once("what moved:").expect("the third run moved something");
-    assert!(moved.contains("p50") && moved.contains("worse"), "{moved}");
+    assert!(moved.contains("p90") && moved.contains("worse"), "{moved}");
 }
 
 /// Every file of a report folder, from the page to the compressed log, on one thread and on several.
