@@ -129,7 +129,7 @@ pub(super) struct Run {
     #[command(flatten)]
     pub(super) output: Output,
 
-    /// Keep every event in the log, too. Some 40 bytes a call, compressed.
+    /// Keep every event in the log, too. Some 100 bytes a call, compressed.
     #[arg(long)]
     pub(super) events: bool,
 

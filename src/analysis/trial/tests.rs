@@ -120,6 +120,51 @@ fn calls_attempts_and_work_are_counted() {
     assert_eq!(metrics.errors, expected.map(|(name, count)| (name.to_owned(), count)).into());
 }
 
+/// A failed expectation names calls: each list holds those that show best what it is about.
+#[test]
+fn the_calls_to_look_at_are_picked_on_the_way() {
+    let events = [
+        &[started(0, SECOND), attempt(SECOND, 0, 1), attempt(SECOND, 0, 2), recorded(0), recorded(0)][..],
+        &[ok(SECOND + MS, 0)],
+        &[started(1, SECOND), attempt(SECOND, 1, 1), ok(SECOND + 9 * MS, 1)],
+        &[started(2, 2 * SECOND), ended(2 * SECOND + 2, 2, Code::Unavailable, Origin::Breaker)],
+        &[started(3, 3 * SECOND), ended(3 * SECOND + 1, 3, Code::Unavailable, Origin::Breaker)],
+        &[started(4, 3 * SECOND), ended(3 * SECOND + 5, 4, Code::Unavailable, Origin::Network)],
+    ];
+    let worst = whole(&events.concat()).worst;
+    let numbers = |calls: &[WorstCall]| calls.iter().map(|one| one.call.number()).collect::<Vec<_>>();
+    assert_eq!(numbers(&worst.slowest), [1, 0, 4]);
+    assert_eq!(numbers(&worst.failed), [2, 4], "the first of each way to fail");
+    assert_eq!(numbers(&worst.retried), [0]);
+    assert_eq!((worst.lost, worst.duplicated), (vec![call(1)], vec![call(0)]));
+}
+
+#[test]
+fn errors_are_counted_by_who_said_so() {
+    let failed = |number, code, origin| [started(number, SECOND), ended(2 * SECOND, number, code, origin)];
+    let metrics = whole(
+        &[
+            failed(0, Code::Unavailable, Origin::Network),
+            failed(1, Code::Unavailable, Origin::Breaker),
+            failed(2, Code::DeadlineExceeded, Origin::ClientDeadline),
+            [started(3, SECOND), ok(2 * SECOND, 3)],
+        ]
+        .concat(),
+    );
+    let table = [
+        (None, None, 3.0),
+        (Some(Code::Unavailable), None, 2.0),
+        (None, Some(Origin::Breaker), 1.0),
+        (Some(Code::Unavailable), Some(Origin::Network), 1.0),
+        (Some(Code::DeadlineExceeded), Some(Origin::Network), 0.0),
+    ];
+    for (code, origin, expected) in table {
+        let filter = ErrorFilter { code, origin };
+        assert_eq!(metrics.value(Metric::Errors, filter), Some(expected), "{filter:?}");
+        assert_eq!(metrics.value(Metric::ErrorRate, filter), Some(expected / 4.0), "{filter:?}");
+    }
+}
+
 /// The client was held up for a second before it could even begin: that second counts.
 #[test]
 fn latency_counts_from_the_due_time() {
