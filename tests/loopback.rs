@@ -131,10 +131,12 @@ async fn a_limit_sheds_load_on_a_server() {
     let address = listener.local_addr().unwrap().to_string();
     let service = Flaky { failures: std::sync::Arc::new(0.into()), pause: Duration::from_millis(200) };
     let boxed = ServiceBuilder::new()
-        .map_response(|response: Response<squall::resilience::Watch<tonic::body::Body, _>>| {
+        .map_response(|response: Response<squall::resilience::TierBody<tonic::body::Body, _>>| {
             response.map(
-                tonic::body::Body::new::<squall::resilience::Watch<tonic::body::Body, squall::resilience::LimitPass>>,
-            )
+                    tonic::body::Body::new::<
+                        squall::resilience::TierBody<tonic::body::Body, squall::resilience::LimitPass>,
+                    >,
+                )
         })
         .layer(gate);
     let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);

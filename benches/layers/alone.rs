@@ -43,7 +43,7 @@ pub(crate) fn measure() -> (Cost, Vec<(&'static str, Cost)>) {
         contender("throttle", Throttle::new(ThrottleConfig::sre()).expect("valid").layer(&ambient).layer(Backend)),
         contender("rate_limit", RateLimit::new(rate).expect("valid").layer(&ambient).layer(Backend)),
         contender("fallback", Fallback::new(&fallback).expect("valid").within(&ambient).layer(Backend)),
-        contender("stack_alone", stack::typed(ambient.clone(), Backend)),
+        contender("stack_alone", stack::fused(&ambient).layer(Backend)),
     ];
     compare(contenders, ROUNDS, CALLS)
 }

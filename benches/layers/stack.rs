@@ -1,4 +1,4 @@
-//! The full stack, as a user writes it down in a `ServiceBuilder`, and as a strategy that is built at run time.
+//! The full stack: six layers in one, six layers in a row, and a strategy built at run time.
 
 use std::time::Duration;
 
@@ -6,13 +6,14 @@ use bytes::Bytes;
 use http::{Request, Response};
 use squall::resilience::{
     Ambient, AttemptTimeout, BackoffConfig, BoxError, Breaker, BreakerConfig, BudgetConfig, BudgetKind, Client,
-    Deadline, LayerConfig, Limit, LimitAlgorithm, LimitConfig, Retry, RetryConfig, Strategy, Throttle, ThrottleConfig,
+    Deadline, LayerConfig, Layers, Limit, LimitAlgorithm, LimitConfig, Retry, RetryConfig, Strategy, Throttle,
+    ThrottleConfig,
 };
 use tonic::body::Body;
 use tower::{Service, ServiceBuilder};
 
 const DEADLINE: Duration = Duration::from_secs(60);
-const ATTEMPT: Duration = Duration::from_secs(30);
+pub(crate) const ATTEMPT: Duration = Duration::from_secs(30);
 
 pub(crate) fn retry() -> RetryConfig {
     RetryConfig {
@@ -22,8 +23,25 @@ pub(crate) fn retry() -> RetryConfig {
     }
 }
 
-/// Six layers around `inner`, known to the compiler.
-pub(crate) fn typed<S, B>(
+/// Six layers, outermost first.
+fn layers() -> Vec<LayerConfig> {
+    vec![
+        LayerConfig::Deadline(DEADLINE),
+        LayerConfig::Throttle(ThrottleConfig::sre()),
+        LayerConfig::Retry(retry()),
+        LayerConfig::Breaker(BreakerConfig::default()),
+        LayerConfig::Limit(LimitConfig::new(LimitAlgorithm::GRADIENT2)),
+        LayerConfig::AttemptTimeout(ATTEMPT),
+    ]
+}
+
+/// All in one tower layer.
+pub(crate) fn fused(ambient: &Ambient) -> Layers {
+    Layers::new(&layers(), ambient).expect("valid")
+}
+
+/// Each a tower layer of its own, in a `ServiceBuilder`.
+pub(crate) fn separate<S, B>(
     ambient: Ambient,
     inner: S,
 ) -> impl Service<
@@ -47,21 +65,13 @@ where
         .service(inner)
 }
 
-/// The same six layers as data.
+/// Behind a box, as a strategy that is known only at run time.
 pub(crate) fn built<S, B>(ambient: &Ambient, inner: S) -> Client
 where
     S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>> + Clone + Send + Sync + 'static,
     S::Future: Send,
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    let layers = vec![
-        LayerConfig::Deadline(DEADLINE),
-        LayerConfig::Throttle(ThrottleConfig::sre()),
-        LayerConfig::Retry(retry()),
-        LayerConfig::Breaker(BreakerConfig::default()),
-        LayerConfig::Limit(LimitConfig::new(LimitAlgorithm::GRADIENT2)),
-        LayerConfig::AttemptTimeout(ATTEMPT),
-    ];
-    let strategy = Strategy { name: "full".to_owned(), layers, ..Strategy::default() };
+    let strategy = Strategy { name: "full".to_owned(), layers: layers(), ..Strategy::default() };
     Client::around(&strategy, inner, ambient).expect("valid")
 }

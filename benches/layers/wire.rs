@@ -1,11 +1,13 @@
 //! A bare tonic call (tonic's client, tonic's server, HTTP/2 over a pipe, all on this thread), and the same call through the layers.
 //!
+//! Both have the same bytes on the wire: the bare call sets its deadline as tonic has it, and so the server watches it for both.
 //! A pipe costs less than a socket would, so the layers' share of a call over a network is smaller than the share measured here.
 
 use std::convert::Infallible;
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::{Request, Response};
 use squall::resilience::{Ambient, Call, CallId};
@@ -15,7 +17,7 @@ use tonic::body::Body;
 use tonic::client::{Grpc, GrpcService};
 use tonic::codegen::StdError;
 use tonic::transport::Channel;
-use tower::Service;
+use tower::{Layer, Service};
 
 use crate::raw::Raw;
 use crate::stack;
@@ -24,7 +26,7 @@ use crate::turns::{Contender, Cost, compare};
 const ROUNDS: usize = 201;
 const CALLS: u64 = 200;
 
-/// What a bare call costs, and what the full stack adds: known to the compiler, and built at run time.
+/// What a bare call costs, and what the full stack adds in each of its forms.
 pub(crate) fn measure(runtime: &Runtime) -> (Cost, Vec<(&'static str, Cost)>) {
     compare(contenders(runtime), ROUNDS, CALLS)
 }
@@ -40,13 +42,15 @@ fn contenders(runtime: &Runtime) -> Vec<Contender<'_>> {
     let channel = runtime.block_on(connect());
     let ambient = Ambient::default();
     vec![
-        contender("bare", runtime, channel.clone()),
-        contender("full_stack", runtime, stack::typed(ambient.clone(), channel.clone())),
-        contender("built_stack", runtime, stack::built(&ambient, channel)),
+        contender("bare", runtime, channel.clone(), Some(stack::ATTEMPT)),
+        contender("no_deadline", runtime, channel.clone(), None),
+        contender("full_stack", runtime, stack::fused(&ambient).layer(channel.clone()), None),
+        contender("separate_layers", runtime, stack::separate(ambient.clone(), channel.clone()), None),
+        contender("built_stack", runtime, stack::built(&ambient, channel), None),
     ]
 }
 
-fn contender<'a, S>(name: &'static str, runtime: &'a Runtime, service: S) -> Contender<'a>
+fn contender<'a, S>(name: &'static str, runtime: &'a Runtime, service: S, deadline: Option<Duration>) -> Contender<'a>
 where
     S: GrpcService<Body, ResponseBody: Send + 'static> + Clone + 'a,
     <S::ResponseBody as http_body::Body>::Error: Into<StdError>,
@@ -54,7 +58,7 @@ where
     let calls = move |calls| {
         runtime.block_on(async {
             for id in 0..calls {
-                call(service.clone(), id).await
+                call(service.clone(), id, deadline).await
             }
         })
     };
@@ -62,7 +66,7 @@ where
 }
 
 /// One unary call, as generated code makes it.
-async fn call<S>(service: S, id: u64)
+async fn call<S>(service: S, id: u64, deadline: Option<Duration>)
 where
     S: GrpcService<Body, ResponseBody: Send + 'static>,
     <S::ResponseBody as http_body::Body>::Error: Into<StdError>,
@@ -72,6 +76,9 @@ where
     let mut request = tonic::Request::new(vec![0; 32]);
     request.extensions_mut().insert(tonic::GrpcMethod::new("bench.Echo", "Say"));
     request.extensions_mut().insert(Call::new().id(CallId(id)));
+    if let Some(deadline) = deadline {
+        request.set_timeout(deadline);
+    }
     let path = http::uri::PathAndQuery::from_static("/bench.Echo/Say");
     grpc.unary(request, path, Raw).await.expect("answered");
 }

@@ -95,8 +95,9 @@ impl fmt::Debug for Instant {
     }
 }
 
+/// Without the 128-bit arithmetic of `as_nanos`: every reading of the real clock comes by here.
 fn saturating_nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+    duration.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(duration.subsec_nanos()))
 }
 
 /// tokio's instant of the process's origin; its clock follows a paused runtime, so that user tests may pause it too.

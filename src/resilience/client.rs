@@ -47,8 +47,14 @@ pub fn build<C: Connector>(
 ) -> Result<Client, InvalidConfig> {
     strategy.check()?;
     let stack = match strategy.channel.transport {
-        Transport::Own => wrap(strategy, Channel::new(target, connector, strategy.channel.clone(), ambient)?, ambient),
-        Transport::Tonic => wrap(strategy, TonicChannel::new(target, connector, &strategy.channel, ambient)?, ambient),
+        Transport::Own => {
+            let channel = Channel::new(target, connector, strategy.channel.clone(), ambient)?;
+            wrap(strategy, channel, false, ambient)
+        }
+        Transport::Tonic => {
+            let channel = TonicChannel::new(target, connector, &strategy.channel, ambient)?;
+            wrap(strategy, channel, false, ambient)
+        }
     };
     stack.map(Client)
 }
@@ -67,12 +73,13 @@ impl Client {
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         strategy.check()?;
-        wrap(strategy, service, ambient).map(Self)
+        wrap(strategy, service, true, ambient).map(Self)
     }
 }
 
 /// Puts the layers of `strategy` around `innermost`, in as few boxes as their order allows.
-fn wrap<S, B>(strategy: &Strategy, innermost: S, ambient: &Ambient) -> Result<Stack, InvalidConfig>
+/// A channel of this crate writes `grpc-timeout` itself; for any other service the innermost bound `stamps`.
+fn wrap<S, B>(strategy: &Strategy, innermost: S, mut stamps: bool, ambient: &Ambient) -> Result<Stack, InvalidConfig>
 where
     S: Service<Request<tonic::body::Body>, Response = Response<B>, Error: Into<BoxError>>,
     S: Clone + Send + Sync + 'static,
@@ -80,14 +87,14 @@ where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     let mut layers = strategy.layers.iter().enumerate().rev().peekable();
-    let mut stack = next_run(&mut layers, strategy, ambient)?.around(innermost, ambient);
+    let mut stack = next_run(&mut layers, strategy, &mut stamps, ambient)?.around(innermost, ambient);
     while let Some((depth, layer)) = layers.peek() {
         stack = match special(layer, &stack, ambient, &place(strategy, *depth))? {
             Some(stack) => {
                 layers.next();
                 stack
             }
-            None => next_run(&mut layers, strategy, ambient)?.around(stack, ambient),
+            None => next_run(&mut layers, strategy, &mut stamps, ambient)?.around(stack, ambient),
         };
     }
     Ok(stack)
@@ -102,11 +109,12 @@ fn place(strategy: &Strategy, depth: usize) -> String {
 fn next_run<'a>(
     layers: &mut Peekable<impl Iterator<Item = (usize, &'a LayerConfig)>>,
     strategy: &Strategy,
+    stamps: &mut bool,
     ambient: &Ambient,
 ) -> Result<Run, InvalidConfig> {
     let mut run = Run::default();
     while let Some((depth, layer)) = layers.peek()
-        && run.take(layer, ambient, &place(strategy, *depth))?
+        && run.take(layer, stamps, ambient, &place(strategy, *depth))?
     {
         layers.next();
     }

@@ -7,19 +7,14 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body::Body;
 use tower_layer::Layer;
-use tower_service::Service;
 
-use super::call::Call;
-use super::failure::outcome_of_error;
-use super::moment::{WayIn, WayOut};
-use super::watch::Watch;
-use super::{Ambient, BoxError, CallId, Criticality, Failure, Outcome};
+use super::moment::WayOut;
+use super::tier::{Parts, Tier};
+use super::{Ambient, CallId, Criticality, Failure, Outcome};
 use crate::clock::Instant;
 
 /// A gate: says whether an attempt may pass.
@@ -132,132 +127,29 @@ impl<G: Gate, S> Layer<S> for GateLayer<G> {
     type Service = Gated<S, G>;
 
     fn layer(&self, inner: S) -> Gated<S, G> {
-        Gated { inner, gate: Some(self.gate.clone()), ambient: self.ambient.clone() }
+        let (gate, ambient) = (Some(self.gate.clone()), self.ambient.clone());
+        Tier::new(inner, Arc::new(Parts { outer: None, gate, inner: None, ambient }))
     }
 }
 
 /// A service behind a gate.
-#[derive(Clone, Debug)]
-pub struct Gated<S, G> {
-    inner: S,
-    /// `None` lets everything pass: a gate that a strategy may have in this place, and this one has not.
-    gate: Option<G>,
-    ambient: Ambient,
-}
+pub type Gated<S, G> = Tier<S, G>;
 
-impl<S, G> Gated<S, G> {
-    /// Puts a gate that may not be there before `inner`.
-    pub(crate) fn maybe(inner: S, gate: Option<G>, ambient: &Ambient) -> Self {
-        Self { inner, gate, ambient: ambient.clone() }
+/// The gate that is not there: nobody passes it, as nobody asks it.
+#[derive(Clone, Copy, Debug)]
+pub enum Open {}
+
+impl Gate for Open {
+    type Pass = Infallible;
+    type Queue = NoQueue<Infallible>;
+
+    fn admit(&self, _: &Caller<'_>) -> Admission<Infallible, Self::Queue> {
+        match *self {}
     }
 }
 
-impl<S, G, ReqBody, ResBody> Service<Request<ReqBody>> for Gated<S, G>
-where
-    S: Service<Request<ReqBody>, Response = Response<ResBody>, Error: Into<BoxError>> + Clone,
-    G: Gate,
-    ResBody: Body<Data = Bytes, Error: Into<BoxError>>,
-{
-    type Response = Response<Watch<ResBody, G::Pass>>;
-    type Error = BoxError;
-    type Future = GatedFuture<S, G, Request<ReqBody>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(cx).map_err(Into::into)
-    }
-
-    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let Some(gate) = &self.gate else {
-            let state = GatedState::Calling { call: self.inner.call(request), pass: None };
-            return GatedFuture { state, call: CallId(0) };
-        };
-        let way = WayIn::begin();
-        let criticality = if gate.heeds_criticality() { Criticality::of(&request) } else { Criticality::default() };
-        let call = Call::of(&mut request, &self.ambient);
-        let number = call.number();
-        let caller = Caller {
-            call: number,
-            attempt: call.attempt,
-            deadline: call.deadline,
-            criticality,
-            now: way.now(),
-            ambient: &self.ambient,
-        };
-        let state = match gate.admit(&caller) {
-            Admission::Pass(pass) => GatedState::Calling { call: self.inner.call(request), pass: Some(pass) },
-            Admission::Reject(failure) => GatedState::Rejected { failure: Some(failure) },
-            Admission::Wait(queue) => {
-                let clone = self.inner.clone();
-                let inner = std::mem::replace(&mut self.inner, clone);
-                GatedState::Waiting { queue, held: Some(Box::new((inner, request))) }
-            }
-        };
-        GatedFuture { state, call: number }
-    }
-}
-
-pin_project_lite::pin_project! {
-    /// The future of a call through a gate.
-    pub struct GatedFuture<S, G, R>
-    where
-        S: Service<R>,
-        G: Gate,
-    {
-        #[pin]
-        state: GatedState<S, S::Future, G::Queue, G::Pass, R>,
-        call: CallId,
-    }
-}
-
-pin_project_lite::pin_project! {
-    #[project = GatedProjection]
-    enum GatedState<S, F, Q, P, R> {
-        // Who has to wait can afford a box; who passes should not move a request's worth of nothing.
-        Waiting { #[pin] queue: Q, held: Option<Box<(S, R)>> },
-        Calling { #[pin] call: F, pass: Option<P> },
-        Rejected { failure: Option<Failure> },
-    }
-}
-
-impl<S, G, R, B> Future for GatedFuture<S, G, R>
-where
-    S: Service<R, Response = Response<B>, Error: Into<BoxError>>,
-    G: Gate,
-    B: Body<Data = Bytes, Error: Into<BoxError>>,
-{
-    type Output = Result<Response<Watch<B, G::Pass>>, BoxError>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        loop {
-            match this.state.as_mut().project() {
-                GatedProjection::Rejected { failure } => {
-                    return Poll::Ready(Err(Box::new(failure.take().expect("not polled after it was done"))));
-                }
-                GatedProjection::Waiting { queue, held } => {
-                    let pass = std::task::ready!(queue.poll(cx));
-                    let (mut inner, request) = *held.take().expect("a queue ends once");
-                    let next = match pass {
-                        Ok(pass) => GatedState::Calling { call: inner.call(request), pass: Some(pass) },
-                        Err(failure) => GatedState::Rejected { failure: Some(failure) },
-                    };
-                    this.state.set(next);
-                }
-                GatedProjection::Calling { call, pass } => {
-                    let way = WayOut::begin();
-                    let result = std::task::ready!(call.poll(cx)).map_err(Into::into);
-                    return Poll::Ready(match (result, pass.take()) {
-                        (Ok(response), Some(pass)) => Ok(Watch::response(response, pass, *this.call, way)),
-                        (Ok(response), None) => Ok(Watch::unwatched(response)),
-                        (Err(error), pass) => {
-                            if let Some(pass) = pass {
-                                pass.ended(End::new(outcome_of_error(&*error), *this.call, way));
-                            }
-                            Err(error)
-                        }
-                    });
-                }
-            }
-        }
+impl Pass for Infallible {
+    fn ended(self, _: End) {
+        match self {}
     }
 }

@@ -47,7 +47,7 @@ enum AnyQueue {
 
 /// A row of gates, outermost first.
 #[derive(Clone, Debug)]
-pub(crate) struct Gates(Arc<[AnyGate]>);
+pub struct Gates(Arc<[AnyGate]>);
 
 impl Gates {
     /// `gates`, at most [`ROW_MAX`]; `None` if there is none.
@@ -115,7 +115,7 @@ fn of<P, Q>(
 
 /// What the gates of a row gave out.
 #[derive(Debug, Default)]
-pub(crate) struct Passes([Option<AnyPass>; ROW_MAX]);
+pub struct Passes([Option<AnyPass>; ROW_MAX]);
 
 impl Pass for Passes {
     fn ended(mut self, end: End) {
@@ -151,7 +151,7 @@ struct Waits {
 
 /// Waits before one gate of a row, and then asks the others.
 #[derive(Debug)]
-pub(crate) struct GatesQueue {
+pub struct GatesQueue {
     gates: Gates,
     at: usize,
     waiting: AnyQueue,

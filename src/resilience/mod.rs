@@ -8,7 +8,7 @@
 //!
 //! - outcome, failure: how a call ended, and who said so.
 //! - call, ambient, observer: what layers know of the call and of their surroundings, and whom they tell.
-//! - deadline, retry, backoff, budget, breaker, hedge, limit, throttle, rate_limit, fallback: the layers; gate, gates, watch and moment are what they have in common.
+//! - deadline, retry, backoff, budget, breaker, hedge, limit, throttle, rate_limit, fallback: the layers; tier, gate, gates, watch and moment are what they have in common.
 //! - channel: connections, and the choice among endpoints.
 //! - strategy, client, run: all of it as data.
 
@@ -38,6 +38,7 @@ mod run;
 mod service_config;
 mod strategy;
 mod throttle;
+mod tier;
 mod tower_layers;
 mod trace;
 mod watch;
@@ -54,12 +55,11 @@ pub use self::channel::{
     FailurePercentage, Keepalive, OutlierConfig, Resolver, SuccessRate, Target, Tcp, TonicChannel, Transport,
 };
 pub use self::client::{Client, build};
-pub use self::deadline::{
-    AttemptTimeout, Bounded, BoundedBody, BoundedFuture, Bounds, Deadline, OneAttempt, TimeBound, WholeCall,
-};
+pub use self::deadline::{AttemptTimeout, Bounded, Bounds, Deadline, OneAttempt, TimeBound, WholeCall};
 pub use self::failure::{BoxError, Failure, origin_of};
 pub use self::fallback::{Fallback, FallbackBody, FallbackConfig, FallbackFuture, FallbackService};
-pub use self::gate::{Admission, Caller, End, Gate, GateLayer, Gated, GatedFuture, NoQueue, Pass};
+pub use self::gate::{Admission, Caller, End, Gate, GateLayer, Gated, NoQueue, Open, Pass};
+pub use self::gates::{Gates, GatesQueue, Passes};
 pub use self::hedge::{Hedge, HedgeConfig, HedgeDelay, HedgeFuture, HedgeService};
 pub use self::invalid::InvalidConfig;
 pub use self::limit::{Discipline, Limit, LimitAlgorithm, LimitConfig, LimitPass, LimitQueue, Side};
@@ -68,8 +68,10 @@ pub use self::outcome::{Codes, Origin, Outcome, code_from_name, code_name};
 pub use self::preset::Preset;
 pub use self::rate_limit::{RateLimit, RateLimitConfig, RatePass, RateQueue};
 pub use self::retry::{Retry, RetryConfig, RetryFuture, RetryService, Settle, effective_attempts};
+pub use self::run::Layers;
 pub use self::service_config::{Exported, MethodConfig, MethodName, MethodPolicy, ServiceConfig, export};
 pub use self::strategy::{LayerConfig, Strategy};
 pub use self::throttle::{Throttle, ThrottleConfig, ThrottlePass, ThrottleRule};
+pub use self::tier::{Tier, TierBody, TierFuture};
 pub use self::tower_layers::{TowerConfig, TpsBudgetConfig};
 pub use self::watch::Watch;

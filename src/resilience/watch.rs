@@ -47,6 +47,18 @@ impl<B, W: Pass> Watch<B, W> {
     }
 }
 
+/// How a call ended whose response body has just given `frame`; `None` if it goes on.
+pub(crate) fn end_of(frame: Option<&Result<Frame<Bytes>, BoxError>>) -> Option<Outcome> {
+    match frame {
+        // Trailers without a status are the server's mistake; tonic calls them UNKNOWN.
+        Some(Ok(frame)) => {
+            frame.trailers_ref().map(|trailers| Outcome::of_headers(trailers).unwrap_or(Outcome::server(Code::Unknown)))
+        }
+        Some(Err(error)) => Some(outcome_of_error(&**error)),
+        None => Some(Outcome::server(Code::Unknown)),
+    }
+}
+
 impl<B, W> Body for Watch<B, W>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
@@ -62,16 +74,8 @@ where
         }
         let way = WayOut::begin();
         let polled = this.body.poll_frame(cx).map_err(Into::into);
-        let outcome = match &polled {
-            Poll::Pending => None,
-            Poll::Ready(Some(Ok(frame))) => frame.trailers_ref().map(|trailers| {
-                // Trailers without a status are the server's mistake; tonic calls them UNKNOWN.
-                Outcome::of_headers(trailers).unwrap_or(Outcome::server(Code::Unknown))
-            }),
-            Poll::Ready(Some(Err(error))) => Some(outcome_of_error(&**error)),
-            Poll::Ready(None) => Some(Outcome::server(Code::Unknown)),
-        };
-        if let Some(outcome) = outcome
+        if let Poll::Ready(frame) = &polled
+            && let Some(outcome) = end_of(frame.as_ref())
             && let Some(watcher) = this.watcher.take()
         {
             watcher.ended(End::new(outcome, *this.call, way));

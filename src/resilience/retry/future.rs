@@ -44,7 +44,7 @@ struct Tries<S> {
     call: Call,
     replay: Replay,
     /// The service of the next attempt, while it is not ready.
-    next: Option<S>,
+    next: Option<Box<S>>,
 }
 
 pin_project_lite::pin_project! {
@@ -153,7 +153,7 @@ where
 
     /// Starts one more attempt, once a service is ready for it.
     fn again(&mut self, cx: &mut Context<'_>) -> Poll<Result<S::Future, BoxError>> {
-        let next = self.next.get_or_insert_with(|| self.common.spare());
+        let next = self.next.get_or_insert_with(|| Box::new(self.common.spare()));
         ready!(next.poll_ready(cx)).map_err(Into::into)?;
         self.course.begin();
         self.call.advance(self.call.previous + 1);

@@ -3,8 +3,7 @@
 //! Frames are kept as they pass by, sharing their bytes with what is sent, so that a unary request costs no copy. Once a
 //! request outgrows the buffer it can be sent only once: the call is committed (gRFC A6, "When Retries are Valid").
 //!
-//! Rule: all that a call must keep in order to be repeated lies in one allocation, and a unary request needs no other but
-//! its copy of the headers.
+//! Rule: all that a unary call must keep in order to be repeated lies in one allocation; the body that reads it is another.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, Method, Request, Uri, Version, request};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, request};
 use http_body::{Body, Frame, SizeHint};
 use tonic::{GrpcMethod, Status};
 
@@ -40,7 +39,7 @@ struct Head {
     method: Method,
     uri: Uri,
     version: Version,
-    headers: HeaderMap,
+    headers: Headers,
     /// What generated clients say of every call; apart from the others, as two static strings need no allocation.
     called: Option<GrpcMethod<'static>>,
     /// Without the [`Call`], which differs between attempts.
@@ -58,8 +57,41 @@ impl Head {
             called = None;
         }
         let request::Parts { method, uri, version, headers, .. } = parts;
-        let (method, uri, headers) = (method.clone(), uri.clone(), headers.clone());
+        let (method, uri, headers) = (method.clone(), uri.clone(), Headers::of(headers));
         Self { method, uri, version: *version, headers, called, extensions }
+    }
+}
+
+/// How many headers are kept in place: what gRPC itself sends, and one or two of the application.
+const FEW_HEADERS: usize = 4;
+
+/// A copy of a header map. Copying the map as it is takes two allocations, and most calls never look at the copy.
+#[derive(Debug)]
+enum Headers {
+    Few([Option<(HeaderName, HeaderValue)>; FEW_HEADERS]),
+    Many(HeaderMap),
+}
+
+impl Headers {
+    fn of(headers: &HeaderMap) -> Self {
+        if headers.len() > FEW_HEADERS {
+            return Self::Many(headers.clone());
+        }
+        let mut all = headers.iter();
+        Self::Few(std::array::from_fn(|_| all.next().map(|(name, value)| (name.clone(), value.clone()))))
+    }
+
+    fn restore(&self) -> HeaderMap {
+        match self {
+            Self::Few(headers) => {
+                let mut map = HeaderMap::new();
+                for (name, value) in headers.iter().flatten() {
+                    map.append(name.clone(), value.clone());
+                }
+                map
+            }
+            Self::Many(headers) => headers.clone(),
+        }
     }
 }
 
@@ -108,7 +140,7 @@ impl Replay {
         *request.method_mut() = head.method.clone();
         *request.uri_mut() = head.uri.clone();
         *request.version_mut() = head.version;
-        *request.headers_mut() = head.headers.clone();
+        *request.headers_mut() = head.headers.restore();
         *request.extensions_mut() = head.extensions.clone();
         if let Some(called) = &head.called {
             request.extensions_mut().insert(called.clone());
@@ -243,6 +275,25 @@ mod tests {
         assert_eq!(replay.is_complete(), complete, "{size} bytes in a buffer of {bytes_max}");
         if complete {
             assert_eq!(read(replay.body()), content, "the second time");
+        }
+    }
+
+    /// Few headers and many, and one name with several values: the second request has those of the first.
+    #[test]
+    fn headers_are_restored_as_they_were() {
+        for count in 0..10_u32 {
+            let mut headers = HeaderMap::new();
+            for n in 0..count {
+                headers.append(
+                    if n % 3 == 0 {
+                        "x-same".parse().unwrap()
+                    } else {
+                        HeaderName::try_from(format!("x-{n}")).unwrap()
+                    },
+                    HeaderValue::from(n),
+                );
+            }
+            assert_eq!(Headers::of(&headers).restore(), headers, "{count}");
         }
     }
 

@@ -54,7 +54,6 @@ fn stack(
         budget
     });
     let deadline = method.timeout.map(Deadline::new).transpose()?;
-    let deadline = deadline.map(|deadline| deadline.within(ambient).unstamped());
     Ok(match &method.policy {
         None => Run::of(deadline, None).around(inner, ambient),
         Some(MethodPolicy::Retry(retry)) => {
