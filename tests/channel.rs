@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use peer::{Door, Heard, Reply, Server, call, target};
-use squall::clock::Simulation;
+use squall::clock::{self, Simulation};
 use squall::random::Key;
 use squall::resilience::{
-    Ambient, Balance, Channel, ChannelConfig, EventKind, Origin, Strategy, Transport, build, origin_of,
+    Ambient, Balance, Channel, ChannelConfig, EventKind, Keepalive, Origin, Strategy, Transport, build, origin_of,
 };
 use tonic::Code;
 
@@ -106,7 +106,7 @@ fn dropping_the_channel_ends_its_tasks() {
         let channel =
             Channel::new(target(1), server, ChannelConfig::default(), &Ambient::new(Key::from_seed(1))).unwrap();
         call(channel).await.unwrap();
-        squall::clock::sleep(Duration::from_secs(1)).await;
+        clock::sleep(Duration::from_secs(1)).await;
         std::future::pending::<()>().await;
     });
     assert!(stalled.is_err());
@@ -123,7 +123,7 @@ fn connections_are_replaced_at_their_maximum_age() {
         let mut calls = Vec::new();
         for _ in 0..40 {
             calls.push(tokio::spawn(call(channel.clone())));
-            squall::clock::sleep(Duration::from_secs(1)).await;
+            clock::sleep(Duration::from_secs(1)).await;
         }
         let mut oks = 0;
         for call in calls {
@@ -161,7 +161,7 @@ fn balances_spread_calls_as_they_say() {
                 let channel = Channel::new(target(3), peers, config, &Ambient::new(Key::from_seed(1))).unwrap();
                 for _ in 0..300 {
                     call(channel.clone()).await.unwrap();
-                    squall::clock::sleep(Duration::from_millis(10)).await;
+                    clock::sleep(Duration::from_millis(10)).await;
                 }
             })
             .unwrap();
@@ -174,4 +174,28 @@ fn balances_spread_calls_as_they_say() {
         let (first, _) = served(balance);
         assert!((60..=140).contains(&first), "{balance:?}: {first}");
     }
+}
+
+/// gRFC A8: "the client doubles its keepalive time"; each connection waits twice as long before it pings.
+#[test]
+fn too_many_pings_double_the_keepalive_time() {
+    let server = Server::sequence([Reply::Ok]).with_door(|_| Door::TooManyPings);
+    let peer = server.clone();
+    Simulation::new()
+        .run(async move {
+            let (time, timeout) = (Duration::from_secs(10), Duration::from_secs(5));
+            let config = ChannelConfig {
+                balance: Balance::RoundRobin,
+                keepalive: Some(Keepalive { time, timeout, without_calls: true }),
+                ..ChannelConfig::default()
+            };
+            let ambient = Ambient::new(Key::from_seed(1));
+            let channel = Channel::new(target(1), peer, config, &ambient).unwrap();
+            let call = tokio::spawn(call(channel));
+            clock::sleep(Duration::from_secs(100)).await;
+            call.abort();
+        })
+        .unwrap();
+    let seconds: Vec<u64> = server.knocks().iter().map(|at| at.as_nanos() / 1_000_000_000).collect();
+    assert_eq!(seconds, [0, 10, 30, 70]);
 }

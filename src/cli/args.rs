@@ -82,6 +82,10 @@ pub(super) enum Command {
     Schema(Schema),
     /// Write a new scenario file to begin with.
     New(New),
+    /// Write a strategy as gRPC service config, and say what that cannot express.
+    Export(Export),
+    /// Turn a gRPC service config into a strategy for scenario files.
+    Import(Import),
     /// Hold Squall against published results and closed forms.
     Validate(Validate),
     /// Show what the simulated kernel does to one connection, packet by packet.
@@ -440,6 +444,28 @@ pub(super) struct New {
     pub(super) from: Option<String>,
 
     /// The file to write; it must not exist yet.
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Export {
+    /// A strategy of a scenario, or a preset such as grpc-default.
+    #[arg(value_name = "STRATEGY")]
+    pub(super) strategy: String,
+
+    /// Scenario files, or folders of them. Default: the presets, then as for run.
+    #[arg(value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+
+    /// Fail if something cannot be expressed.
+    #[arg(long)]
+    pub(super) strict: bool,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct Import {
+    /// A service config: the JSON that grpc-go and others read.
     #[arg(value_name = "FILE")]
     pub(super) file: PathBuf,
 }

@@ -6,8 +6,9 @@ use super::args::{self, Listed};
 use super::exit::{Exit, Failure};
 use super::plans;
 use super::streams::Streams;
+use crate::resilience::Preset;
 use crate::scenario::metric::{Better, Unit};
-use crate::scenario::{Metric, Plan};
+use crate::scenario::{Metric, Plan, strategies_reference};
 
 /// Names shorter than this stand in one column.
 const NAME_WIDTH: usize = 24;
@@ -18,7 +19,7 @@ pub(super) fn list(typed: &args::List, streams: &Streams) -> Result<Exit, Failur
     };
     let entries = match typed.what {
         Listed::Scenarios => read()?.iter().map(scenario).collect(),
-        Listed::Strategies => strategies(&read()?),
+        Listed::Strategies => strategies(&read()?).into_iter().chain(vocabulary()).collect(),
         Listed::Faults => faults(&read()?),
         Listed::Metrics => Metric::ALL.into_iter().map(metric).collect(),
     };
@@ -87,6 +88,13 @@ fn strategies(plans: &[Plan]) -> Vec<Entry> {
         .into_iter()
         .map(|(entry, scenarios)| Entry { about: format!("{} ({})", entry.about, scenarios.join(", ")), ..entry })
         .collect()
+}
+
+/// What strategies are made of: presets, layers and the channel, with every option.
+fn vocabulary() -> impl Iterator<Item = Entry> {
+    let preset = |preset: &Preset| Entry { name: format!("preset {}", preset.name), about: preset.about.to_owned() };
+    let explained = strategies_reference().into_iter().map(|(name, about)| Entry { name, about });
+    Preset::ALL.iter().map(preset).chain(explained)
 }
 
 fn faults(plans: &[Plan]) -> Vec<Entry> {

@@ -26,6 +26,7 @@ mod report;
 mod request;
 mod run;
 mod schema;
+mod service_config;
 mod settings;
 mod signals;
 mod streams;
@@ -79,6 +80,8 @@ fn command(command: Command, streams: &Streams) -> Result<Exit, Failure> {
         Command::List(typed) => list::list(&typed, streams),
         Command::Schema(typed) => schema::schema(&typed, streams),
         Command::New(typed) => new::new(&typed, streams),
+        Command::Export(typed) => service_config::export(&typed, streams),
+        Command::Import(typed) => service_config::import(&typed, streams),
         Command::Validate(typed) => validate::validate(&typed, streams),
         Command::Net(typed) => net::net(&typed, streams),
         Command::Doctor(typed) => doctor::doctor(&typed, streams),

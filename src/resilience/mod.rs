@@ -17,7 +17,6 @@ mod backoff;
 mod breaker;
 mod budget;
 mod call;
-mod catalogue;
 mod channel;
 mod client;
 mod deadline;
@@ -49,7 +48,6 @@ pub use self::backoff::{Backoff, BackoffConfig, Schedule};
 pub use self::breaker::{Breaker, BreakerConfig, BreakerPass, BreakerWindow, SlowCalls, Trip};
 pub use self::budget::{Budget, BudgetConfig, BudgetKind, Charge, Permit, Scope};
 pub use self::call::{Call, CallDeadline, CallId, Criticality, Idempotency};
-pub use self::catalogue::{BACKOFFS, BUDGETS, CHANNEL, Entry, LAYERS};
 pub use self::channel::{
     Balance, Channel, ChannelBody, ChannelConfig, ChannelFuture, ConnectBackoff, ConnectionState, Connector, Endpoint,
     FailurePercentage, Keepalive, OutlierConfig, Resolver, SuccessRate, Target, Tcp, TonicChannel, Transport,

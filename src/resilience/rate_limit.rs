@@ -192,4 +192,33 @@ mod tests {
         assert_eq!(wait(50), Some(150));
         assert_eq!([wait(1000), wait(1000), wait(1000), wait(1000)], [Some(0), Some(0), Some(0), Some(100)]);
     }
+
+    proptest::proptest! {
+        /// Against a bucket that is refilled drop by drop: a nanosecond of credit a nanosecond, an interval a call.
+        #[test]
+        fn a_rate_limit_agrees_with_a_bucket(
+            burst in 1_u32..5,
+            max_wait in 0_u64..4_000,
+            steps in proptest::collection::vec(0_u64..2_500, 1..200),
+        ) {
+            const INTERVAL: i64 = 1_000;
+            let config =
+                RateLimitConfig { per_second: 1e6, burst, max_wait: Duration::from_nanos(max_wait), scope: Scope::Client };
+            let limit = RateLimit::new(config).unwrap();
+            let full = i64::from(burst) * INTERVAL;
+            let (mut now, mut credit) = (1_000_000, full);
+            for step in steps {
+                now += step;
+                credit = (credit + step as i64).min(full);
+                // Below an interval of credit one waits for the rest of it; what is owed shows as negative credit.
+                let wait = (INTERVAL - credit).max(0);
+                let expected = (wait <= max_wait as i64).then_some(wait);
+                if expected.is_some() {
+                    credit -= INTERVAL;
+                }
+                let found = limit.take(Instant::from_nanos(now)).map(|wait| wait.as_nanos() as i64);
+                proptest::prop_assert_eq!(found, expected);
+            }
+        }
+    }
 }

@@ -235,4 +235,40 @@ mod tests {
         check(envoy, 99.0, 0.0, 0.8);
         check(envoy, 99.0, 71.25, libm::sqrt(0.24));
     }
+
+    proptest::proptest! {
+        /// Against the plain model that keeps every event of the window: the same calls are turned away, by the same draws.
+        #[test]
+        fn a_throttle_agrees_with_a_list_of_events(
+            steps in proptest::collection::vec((0_u64..8, 0_u32..4), 1..300),
+            envoy in proptest::bool::ANY,
+        ) {
+            let config = ThrottleConfig {
+                window: Duration::from_nanos(100),
+                ..if envoy { ThrottleConfig::envoy_admission() } else { ThrottleConfig::sre() }
+            };
+            let rule = config.rule;
+            let ambient = Ambient::new(crate::random::Key::from_seed(1));
+            let throttle = Throttle::new(config).unwrap();
+            let (mut now, mut requests, mut accepts) = (0, Vec::new(), Vec::new());
+            for (number, (step, good)) in (0..).zip(steps) {
+                now += step;
+                let recent = |times: &[u64]| times.iter().filter(|at| **at / 10 + 9 >= now / 10).count() as f64;
+                let probability = rule.probability(recent(&requests), recent(&accepts));
+                let draw = ambient.key().named("throttle").with(number).with(1).draw().value();
+                requests.push(now);
+                let (call, at) = (super::super::CallId(number), Instant::from_nanos(now));
+                let caller = Caller { call, attempt: 1, deadline: None, criticality: Default::default(), now: at, ambient: &ambient };
+                let admitted = match throttle.admit(&caller) {
+                    Admission::Pass(_) => true,
+                    _ => false,
+                };
+                proptest::prop_assert_eq!(admitted, draw >= probability, "{} of {:?}", probability, requests);
+                if admitted && good > 0 {
+                    throttle.window().add(at, ACCEPT);
+                    accepts.push(now);
+                }
+            }
+        }
+    }
 }

@@ -66,6 +66,8 @@ pub(crate) enum Door {
     BlackHole,
     /// SETTINGS, and then nothing, not even to pings.
     GoesSilent,
+    /// SETTINGS, and GOAWAY with `too_many_pings` at the first ping.
+    TooManyPings,
     /// SETTINGS, and as soon as a request comes, GOAWAY with a last stream before it.
     TurnsAway,
 }
@@ -190,6 +192,28 @@ async fn turn_away(mut io: DuplexStream) {
     let _ = io.read_to_end(&mut rest).await;
 }
 
+/// A server that wants no pings: reads frames until one comes.
+async fn complain(mut io: DuplexStream) {
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const GOAWAY: [u8; 17] = [0, 0, 22, 7, 0, 0, 0, 0, 0, 0x7F, 0xFF, 0xFF, 0xFF, 0, 0, 0, 11];
+    const PREFACE: usize = 24;
+    const PING: u8 = 6;
+    let _ = io.write_all(&SETTINGS).await;
+    let mut frame = vec![0; PREFACE];
+    let mut read = io.read_exact(&mut frame).await;
+    while read.is_ok() {
+        let mut head = [0; 9];
+        read = io.read_exact(&mut head).await;
+        frame.resize(usize::from(head[1]) << 8 | usize::from(head[2]), 0);
+        if read.is_ok() && head[3] == PING {
+            let _ = io.write_all(&GOAWAY).await;
+            let _ = io.write_all(b"too_many_pings").await;
+            return;
+        }
+        read = io.read_exact(&mut frame).await;
+    }
+}
+
 /// Reads for ever, answers nothing.
 async fn go_silent(mut io: DuplexStream) {
     const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
@@ -232,6 +256,9 @@ impl Connector for Server {
             Door::BlackHole => std::future::pending().await,
             Door::GoesSilent => {
                 tokio::spawn(go_silent(server));
+            }
+            Door::TooManyPings => {
+                tokio::spawn(complain(server));
             }
             Door::TurnsAway => {
                 tokio::spawn(turn_away(server));

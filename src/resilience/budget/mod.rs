@@ -9,6 +9,8 @@
 
 mod config;
 mod kinds;
+#[cfg(test)]
+mod model;
 
 pub use self::config::{BudgetConfig, BudgetKind, Scope};
 

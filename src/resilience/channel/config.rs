@@ -136,6 +136,14 @@ pub struct Keepalive {
     pub without_calls: bool,
 }
 
+impl Keepalive {
+    /// A server that says GOAWAY with `too_many_pings` has the time doubled, for all later connections to it (gRFC A8).
+    pub(super) fn after_complaints(self, complaints: u32) -> Self {
+        let time = self.time.saturating_mul(1_u32.checked_shl(complaints).unwrap_or(u32::MAX));
+        Self { time: time.min(LONGEST), ..self }
+    }
+}
+
 impl ChannelConfig {
     /// Makes sure that it makes sense.
     ///

@@ -79,9 +79,29 @@ pub(super) async fn establish<C: Connector>(
 #[expect(clippy::large_enum_variant, reason = "made once a connection")]
 pub(super) enum End<Io: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> {
     /// It is over.
-    Lost(String),
+    Lost(Farewell),
     /// It takes no new calls; those under way go on.
-    Leaving(Draining<Io>, &'static str),
+    Leaving(Draining<Io>, Farewell),
+}
+
+/// The last words of a connection.
+pub(super) struct Farewell {
+    /// For people.
+    pub(super) reason: String,
+    /// The server has had enough of our pings: the next connection must wait longer before it sends one (gRFC A8).
+    pub(super) too_many_pings: bool,
+}
+
+impl Farewell {
+    fn saying(reason: &str) -> Self {
+        Self { reason: reason.to_owned(), too_many_pings: false }
+    }
+
+    fn of(error: &h2::Error, reason: String) -> Self {
+        // h2 keeps the debug data of a GOAWAY to itself, but for its words.
+        let calm = error.is_remote() && error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM);
+        Self { reason, too_many_pings: calm && error.to_string().contains("too_many_pings") }
+    }
 }
 
 /// A connection that only finishes what is under way.
@@ -99,7 +119,7 @@ pub(super) async fn keep<Io: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpi
     established: Established<Io>,
     keepalive: Option<Keepalive>,
     retire_at: Instant,
-    mut leaving: impl FnMut() -> bool,
+    mut leaving: impl FnMut() -> Option<h2::Error>,
 ) -> End<Io> {
     let Established { link, mut connection, activity } = established;
     // The task must not hold the link: a connection ends when its last handle is dropped.
@@ -108,35 +128,35 @@ pub(super) async fn keep<Io: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpi
     drop(link);
     let mut retirement = pin!((retire_at != Instant::NEVER).then(|| clock::sleep_until(retire_at)));
     enum Why {
-        Lost(String),
-        Goaway,
-        Age,
+        Lost(Farewell),
+        Leaving(Farewell),
     }
     let why = poll_fn(|cx| {
         if let Poll::Ready(ended) = Pin::new(&mut connection).poll(cx) {
-            let why = ended.err().map_or_else(|| "closed by the peer".to_owned(), |error| error.to_string());
-            return Poll::Ready(Why::Lost(why));
+            return Poll::Ready(Why::Lost(match ended {
+                Ok(()) => Farewell::saying("closed by the peer"),
+                Err(error) => Farewell::of(&error, error.to_string()),
+            }));
         }
-        if leaving() {
-            return Poll::Ready(Why::Goaway);
+        if let Some(error) = leaving() {
+            return Poll::Ready(Why::Leaving(Farewell::of(&error, "the server is going away".to_owned())));
         }
         if let Some(alive) = &mut alive
             && alive.poll_dead(cx, || calls.load(std::sync::atomic::Ordering::Relaxed) > 0).is_ready()
         {
-            return Poll::Ready(Why::Lost("keepalive ping was not answered".to_owned()));
+            return Poll::Ready(Why::Lost(Farewell::saying("keepalive ping was not answered")));
         }
         if let Some(retirement) = retirement.as_mut().as_pin_mut()
             && retirement.poll(cx).is_ready()
         {
-            return Poll::Ready(Why::Age);
+            return Poll::Ready(Why::Leaving(Farewell::saying("the connection has reached its maximum age")));
         }
         Poll::Pending
     })
     .await;
     match why {
-        Why::Lost(reason) => End::Lost(reason),
-        Why::Goaway => End::Leaving(Draining(connection), "the server is going away"),
-        Why::Age => End::Leaving(Draining(connection), "the connection has reached its maximum age"),
+        Why::Lost(farewell) => End::Lost(farewell),
+        Why::Leaving(farewell) => End::Leaving(Draining(connection), farewell),
     }
 }
 

@@ -47,6 +47,8 @@ pub(super) struct Subchannel {
     pub(super) host: Host,
     pub(super) healthy: bool,
     pub(super) breaker: Option<Breaker>,
+    /// How often a server has said `too_many_pings`.
+    pub(super) pinged_too_often: u32,
 }
 
 impl Subchannel {
@@ -63,6 +65,7 @@ impl Subchannel {
             host: Host::default(),
             healthy: true,
             breaker,
+            pinged_too_often: 0,
         }
     }
 
@@ -176,7 +179,15 @@ impl Pool {
 impl Link {
     /// Whether the connection has ended, or the server has said that it will.
     pub(super) fn is_leaving(&mut self) -> bool {
+        self.leaving().is_some()
+    }
+
+    /// The same, with what the server has said.
+    pub(super) fn leaving(&mut self) -> Option<h2::Error> {
         let mut cx = std::task::Context::from_waker(Waker::noop());
-        matches!(self.send.poll_ready(&mut cx), std::task::Poll::Ready(Err(_)))
+        match self.send.poll_ready(&mut cx) {
+            std::task::Poll::Ready(Err(error)) => Some(error),
+            _ => None,
+        }
     }
 }

@@ -118,8 +118,10 @@ impl<C: Connector> Runner<C> {
             }
             Some(service) => Some(Box::pin(self.watch_health(service, link, key))),
         };
-        let leaving = || self.shared.pool().subchannels[self.index].link.as_mut().is_some_and(Link::is_leaving);
-        let mut kept = pin!(keep(established, self.shared.config.keepalive, retire_at, leaving));
+        let leaving = || self.shared.pool().subchannels[self.index].link.as_mut().and_then(Link::leaving);
+        let too_often = self.shared.pool().subchannels[self.index].pinged_too_often;
+        let keepalive = self.shared.config.keepalive.map(|keepalive| keepalive.after_complaints(too_often));
+        let mut kept = pin!(keep(established, keepalive, retire_at, leaving));
         let end = std::future::poll_fn(|cx| {
             // The watch holds the connection open, and must let go of it when the channel closes.
             if let Some(watch) = &mut health
@@ -133,20 +135,23 @@ impl<C: Connector> Runner<C> {
         drop(health);
         let link = self.shared.pool().subchannels[self.index].link.take();
         drop(link);
-        let reason: Arc<str> = match end {
-            End::Lost(reason) => reason.into(),
-            End::Leaving(draining, reason) => {
+        let farewell = match end {
+            End::Lost(farewell) => farewell,
+            End::Leaving(draining, farewell) => {
                 tokio::spawn(draining.finish());
-                reason.into()
+                farewell
             }
         };
+        if farewell.too_many_pings {
+            self.shared.pool().subchannels[self.index].pinged_too_often += 1;
+        }
         // pick_first goes idle, and connects again when the next call comes; the others connect again at once.
         let stay = self.shared.config.balance != Balance::PickFirst;
         if !stay {
             self.shared.pool().subchannels[self.index].running = false;
         }
         if !self.shared.pool().closed {
-            self.enter(ConnectionState::Idle, &endpoint, reason);
+            self.enter(ConnectionState::Idle, &endpoint, farewell.reason.into());
         }
         stay
     }

@@ -7,6 +7,8 @@
 
 mod algorithm;
 mod config;
+#[cfg(test)]
+mod model;
 mod queue;
 
 pub use self::config::{Discipline, LimitAlgorithm, LimitConfig, Side};
