@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CallId, Code, Origin};
 use crate::clock::Instant;
+pub use crate::resilience::StopReason;
 
 /// Something that happened, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -203,45 +204,6 @@ pub enum Kind {
         /// Wire bytes from clients to servers and back.
         wire_bytes: u64,
     },
-}
-
-/// Why no further attempt was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum StopReason {
-    /// As many as allowed were made.
-    Attempts,
-    /// The retry budget or throttle is used up.
-    Budget,
-    /// The deadline has passed, or would before the next attempt.
-    Deadline,
-    /// The server asked not to.
-    Pushback,
-    /// Response headers had arrived, or the request was too large to keep.
-    Committed,
-    /// The code is not one to retry on.
-    NotRetryable,
-    /// The call may have run, and is not marked as repeatable.
-    NotIdempotent,
-    /// A layer of the client had turned it away.
-    Rejected,
-}
-
-impl From<crate::resilience::StopReason> for StopReason {
-    fn from(reason: crate::resilience::StopReason) -> Self {
-        use crate::resilience::StopReason as Layer;
-        match reason {
-            Layer::Attempts => Self::Attempts,
-            Layer::Budget => Self::Budget,
-            Layer::Deadline => Self::Deadline,
-            Layer::Pushback => Self::Pushback,
-            Layer::Committed => Self::Committed,
-            Layer::NotRetryable => Self::NotRetryable,
-            Layer::NotIdempotent => Self::NotIdempotent,
-            Layer::Rejected => Self::Rejected,
-        }
-    }
 }
 
 /// What a handler did.

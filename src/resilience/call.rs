@@ -347,6 +347,21 @@ mod tests {
     }
 
     #[test]
+    fn timeouts_are_read_in_every_unit() {
+        let seconds = Duration::from_secs;
+        for (text, expected) in [
+            ("2S", seconds(2)),
+            ("3M", seconds(180)),
+            ("99999999H", seconds(99_999_999 * 3600)),
+            ("1500m", Duration::from_millis(1500)),
+            ("250u", Duration::from_micros(250)),
+            ("1n", Duration::from_nanos(1)),
+        ] {
+            assert_eq!(parse_timeout(text.as_bytes()), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
     fn malformed_timeouts_are_no_timeouts() {
         for text in ["", "1", "S", "123456789S", "-1S", "1s", "1.5S", " 1S"] {
             assert_eq!(parse_timeout(text.as_bytes()), None, "{text:?}");

@@ -3,12 +3,11 @@
 //! The identity of a call travels as a W3C `traceparent`, as in production: the low half of the trace id is the call, the
 //! span id the attempt. A request without one (a client of the user's own) is identified by its alert alone.
 
-use std::time::Duration;
-
 use http::HeaderMap;
 
-use crate::clock::{self, Instant};
+use crate::clock::Instant;
 use crate::record::CallId;
+use crate::resilience::CallDeadline;
 
 /// The caller of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +28,11 @@ impl Caller {
             .get("traceparent")
             .and_then(|value| parse_traceparent(value.as_bytes()))
             .unwrap_or((CallId::from_bits(u64::MAX), 1));
-        let timeout = headers.get("grpc-timeout").and_then(|value| parse_timeout(value.as_bytes()));
-        Self { call, attempt, deadline: timeout.map_or(Instant::NEVER, |timeout| clock::now() + timeout) }
+        Self {
+            call,
+            attempt,
+            deadline: CallDeadline::of_headers(headers).map_or(Instant::NEVER, |deadline| deadline.0),
+        }
     }
 }
 
@@ -48,42 +50,9 @@ fn parse_hex(digits: &[u8]) -> Option<u64> {
     digits.iter().try_fold(0, |value, digit| Some(value << 4 | u64::from(char::from(*digit).to_digit(16)?)))
 }
 
-/// At most eight digits and a unit (gRPC over HTTP/2, "Timeout").
-fn parse_timeout(text: &[u8]) -> Option<Duration> {
-    let (unit, digits) = text.split_last()?;
-    if digits.is_empty() || digits.len() > 8 || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let value = digits.iter().fold(0, |value, digit| value * 10 + u64::from(digit - b'0'));
-    match unit {
-        b'H' => Some(Duration::from_secs(value * 3600)),
-        b'M' => Some(Duration::from_secs(value * 60)),
-        b'S' => Some(Duration::from_secs(value)),
-        b'm' => Some(Duration::from_millis(value)),
-        b'u' => Some(Duration::from_micros(value)),
-        b'n' => Some(Duration::from_nanos(value)),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn timeouts_are_read_as_the_grpc_specification_writes_them() {
-        let check =
-            |text: &str, expected: Option<Duration>| assert_eq!(parse_timeout(text.as_bytes()), expected, "{text}");
-        check("2S", Some(Duration::from_secs(2)));
-        check("1500m", Some(Duration::from_millis(1500)));
-        check("99999999H", Some(Duration::from_secs(99_999_999 * 3600)));
-        check("250u", Some(Duration::from_micros(250)));
-        check("1n", Some(Duration::from_nanos(1)));
-        check("123456789n", None);
-        check("S", None);
-        check("-1S", None);
-        check("5", None);
-    }
 
     #[test]
     fn the_call_travels_in_the_traceparent() {

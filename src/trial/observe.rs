@@ -63,7 +63,7 @@ fn of_call(call: CallId, attempt: u32, kind: &EventKind) -> Option<Kind> {
         EventKind::RetryScheduled { after, .. } => {
             Kind::RetryScheduled { call, attempt, after_ns: u64::try_from(after.as_nanos()).unwrap_or(u64::MAX) }
         }
-        EventKind::RetryStopped { reason, .. } => Kind::RetryStopped { call, attempt, reason: (*reason).into() },
+        EventKind::RetryStopped { reason, .. } => Kind::RetryStopped { call, attempt, reason: *reason },
         EventKind::Hedged => Kind::Hedged { call, attempt },
         _ => Kind::Rejected { call, by: rejected_by(kind)? },
     })
