@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use squall::resilience::{
-    Ambient, BackoffConfig, Balance, BreakerConfig, BreakerWindow, BudgetConfig, BudgetKind, ChannelConfig, Codes,
-    ConnectBackoff, Discipline, FallbackConfig, HedgeConfig, HedgeDelay, Keepalive, LayerConfig, LimitAlgorithm,
-    LimitConfig, OutlierConfig, RateLimitConfig, RetryConfig, Scope, ServiceConfig, SlowCalls, Strategy, Target, Tcp,
-    ThrottleConfig, ThrottleRule, TowerConfig, TpsBudgetConfig, Transport, Trip, build,
+    AdaptiveRateConfig, Ambient, BackoffConfig, Balance, BreakerConfig, BreakerWindow, BudgetConfig, BudgetKind,
+    ChannelConfig, Codes, ConnectBackoff, Discipline, FallbackConfig, HedgeConfig, HedgeDelay, Keepalive, LayerConfig,
+    LimitAlgorithm, LimitConfig, OutlierConfig, RateLimitConfig, RetryConfig, Scope, ServiceConfig, SlowCalls,
+    Strategy, Target, Tcp, ThrottleConfig, ThrottleRule, TowerConfig, TpsBudgetConfig, Transport, Trip, build,
 };
 use tonic::Code;
 
@@ -209,6 +209,14 @@ fn throttles_rates_and_answers() {
         (rate(f64::INFINITY, 1, ZERO), "rate_limit.per_second"),
         (rate(1.0, 0, ZERO), "rate_limit.burst: must be at least 1"),
         (rate(1.0, 1, FOREVER), "rate_limit.max_wait: must be at most a year"),
+        (
+            LayerConfig::AdaptiveRate(AdaptiveRateConfig { throttled: Codes::NONE, ..AdaptiveRateConfig::default() }),
+            "adaptive_rate.throttled: must name at least one code",
+        ),
+        (
+            LayerConfig::AdaptiveRate(AdaptiveRateConfig { max_wait: FOREVER, ..AdaptiveRateConfig::default() }),
+            "adaptive_rate.max_wait: must be at most a year",
+        ),
         (fallback(Codes::NONE), "fallback.on: must name at least one code"),
         (fallback(OK), "fallback.on: OK is not a failure"),
     ]);

@@ -14,9 +14,9 @@ use http::{HeaderValue, Request, Response};
 use squall::clock::{self, Simulation};
 use squall::random::Key;
 use squall::resilience::{
-    Ambient, BackoffConfig, BreakerConfig, BudgetConfig, BudgetKind, Client, Codes, Discipline, FallbackConfig,
-    HedgeConfig, HedgeDelay, LayerConfig, LimitAlgorithm, LimitConfig, RateLimitConfig, RetryConfig, Scope, Strategy,
-    ThrottleConfig, TowerConfig, Trip,
+    AdaptiveRateConfig, Ambient, BackoffConfig, BreakerConfig, BudgetConfig, BudgetKind, Client, Codes, Discipline,
+    FallbackConfig, HedgeConfig, HedgeDelay, LayerConfig, LimitAlgorithm, LimitConfig, RateLimitConfig, RetryConfig,
+    Scope, Strategy, ThrottleConfig, TowerConfig, Trip,
 };
 use tonic::body::Body;
 use tower::Service;
@@ -58,6 +58,7 @@ fn each() -> Vec<(&'static str, LayerConfig)> {
                 scope: Scope::Client,
             }),
         ),
+        ("adaptive_rate", LayerConfig::AdaptiveRate(AdaptiveRateConfig::default())),
         ("fallback", LayerConfig::Fallback(FallbackConfig { on: Codes::UNAVAILABLE, message: Bytes::new() })),
         ("tower timeout", LayerConfig::Tower(TowerConfig::Timeout(100 * MS))),
         ("tower limit", LayerConfig::Tower(TowerConfig::ConcurrencyLimit { max: 1 })),

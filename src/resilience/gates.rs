@@ -11,6 +11,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use super::adaptive_rate::{AdaptivePass, AdaptiveQueue, AdaptiveRate};
 use super::breaker::{Breaker, BreakerPass};
 use super::gate::{Admission, Caller, End, Gate, Pass};
 use super::limit::{Limit, LimitPass, LimitQueue};
@@ -29,6 +30,7 @@ pub(crate) enum AnyGate {
     Limit(Limit),
     Throttle(Throttle),
     RateLimit(RateLimit),
+    AdaptiveRate(AdaptiveRate),
 }
 
 #[derive(Debug)]
@@ -37,12 +39,14 @@ enum AnyPass {
     Limit(LimitPass),
     Throttle(ThrottlePass),
     RateLimit(RatePass),
+    AdaptiveRate(AdaptivePass),
 }
 
 #[derive(Debug)]
 enum AnyQueue {
     Limit(LimitQueue),
     Rate(RateQueue),
+    Adaptive(AdaptiveQueue),
 }
 
 /// A row of gates, outermost first.
@@ -96,6 +100,7 @@ impl AnyGate {
             Self::Limit(gate) => of(gate.admit(caller), AnyPass::Limit, AnyQueue::Limit),
             Self::Throttle(gate) => of(gate.admit(caller), AnyPass::Throttle, |queue| match queue.nobody {}),
             Self::RateLimit(gate) => of(gate.admit(caller), AnyPass::RateLimit, AnyQueue::Rate),
+            Self::AdaptiveRate(gate) => of(gate.admit(caller), AnyPass::AdaptiveRate, AnyQueue::Adaptive),
         }
     }
 }
@@ -125,6 +130,7 @@ impl Pass for Passes {
                 AnyPass::Limit(pass) => pass.ended(end),
                 AnyPass::Throttle(pass) => pass.ended(end),
                 AnyPass::RateLimit(pass) => pass.ended(end),
+                AnyPass::AdaptiveRate(pass) => pass.ended(end),
             }
         }
     }
@@ -168,6 +174,7 @@ impl Future for GatesQueue {
             let turn = ready!(match &mut this.waiting {
                 AnyQueue::Limit(queue) => Pin::new(queue).poll(cx).map_ok(AnyPass::Limit),
                 AnyQueue::Rate(queue) => Pin::new(queue).poll(cx).map_ok(AnyPass::RateLimit),
+                AnyQueue::Adaptive(queue) => Pin::new(queue).poll(cx).map_ok(AnyPass::AdaptiveRate),
             });
             let mut passes = std::mem::take(&mut this.passes);
             match turn {

@@ -8,10 +8,11 @@
 //!
 //! - outcome, failure: how a call ended, and who said so.
 //! - call, ambient, observer: what layers know of the call and of their surroundings, and whom they tell.
-//! - deadline, retry, backoff, budget, breaker, hedge, limit, throttle, rate_limit, fallback: the layers; tier, gate, gates, watch and moment are what they have in common.
+//! - deadline, retry, backoff, budget, breaker, hedge, limit, throttle, rate_limit, adaptive_rate, fallback: the layers; tier, gate, gates, watch and moment are what they have in common.
 //! - channel: connections, and the choice among endpoints.
 //! - strategy, client, run: all of it as data.
 
+mod adaptive_rate;
 mod ambient;
 mod backoff;
 mod breaker;
@@ -43,6 +44,7 @@ mod trace;
 mod watch;
 mod window;
 
+pub use self::adaptive_rate::{AdaptivePass, AdaptiveQueue, AdaptiveRate, AdaptiveRateConfig};
 pub use self::ambient::Ambient;
 pub use self::backoff::{Backoff, BackoffConfig, Schedule};
 pub use self::breaker::{Breaker, BreakerConfig, BreakerPass, BreakerWindow, SlowCalls, Trip};

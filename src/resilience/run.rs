@@ -15,6 +15,7 @@ use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::adaptive_rate::AdaptiveRate;
 use super::breaker::Breaker;
 use super::client::{Stack, boxed};
 use super::deadline::{AttemptTimeout, Deadline};
@@ -84,6 +85,9 @@ impl Run {
             LayerConfig::RateLimit(config) => {
                 self.gate(place, AnyGate::RateLimit(RateLimit::build(config.clone(), ambient, name)?));
             }
+            LayerConfig::AdaptiveRate(config) => {
+                self.gate(place, AnyGate::AdaptiveRate(AdaptiveRate::build(config.clone(), ambient, name)?));
+            }
             _ => return Ok(false),
         }
         self.filled = place;
@@ -98,9 +102,11 @@ impl Run {
                 &[InnermostBound, InnerBound, OuterBound, OutermostBound]
             }
             LayerConfig::Retry(_) => &[Place::Retry],
-            LayerConfig::Breaker(_) | LayerConfig::Limit(_) | LayerConfig::Throttle(_) | LayerConfig::RateLimit(_) => {
-                &[InnerGates, OuterGates]
-            }
+            LayerConfig::Breaker(_)
+            | LayerConfig::Limit(_)
+            | LayerConfig::Throttle(_)
+            | LayerConfig::RateLimit(_)
+            | LayerConfig::AdaptiveRate(_) => &[InnerGates, OuterGates],
             _ => &[],
         };
         places.iter().copied().find(|place| match place {

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::InvalidConfig;
+use super::adaptive_rate::AdaptiveRateConfig;
 use super::breaker::BreakerConfig;
 use super::channel::ChannelConfig;
 use super::fallback::FallbackConfig;
@@ -49,6 +50,8 @@ pub enum LayerConfig {
     Throttle(ThrottleConfig),
     /// Bounds how many calls are made a second.
     RateLimit(RateLimitConfig),
+    /// Bounds how many calls are made a second, as the AWS SDKs do once a server throttles.
+    AdaptiveRate(AdaptiveRateConfig),
     /// Answers in place of failures.
     Fallback(FallbackConfig),
     /// A gRPC service config: timeout and retry or hedging by method.
@@ -87,6 +90,7 @@ impl LayerConfig {
             Self::Limit(config) => config.check(),
             Self::Throttle(config) => config.check(),
             Self::RateLimit(config) => config.check(),
+            Self::AdaptiveRate(config) => config.check(),
             Self::Fallback(config) => config.check(),
             Self::ServiceConfig(config) => config.check(),
             Self::Tower(config) => config.check(),

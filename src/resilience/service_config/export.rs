@@ -71,6 +71,7 @@ impl Export {
             LayerConfig::Limit(_) => self.lose("limit: gRPC has no concurrency limit"),
             LayerConfig::Throttle(_) => self.lose("throttle: gRPC throttles retries only"),
             LayerConfig::RateLimit(_) => self.lose("rate_limit: gRPC has no rate limit"),
+            LayerConfig::AdaptiveRate(_) => self.lose("adaptive_rate: gRPC has no rate limit"),
             LayerConfig::Fallback(_) => self.lose("fallback: gRPC has no default answers"),
             LayerConfig::Tower(_) => self.lose("tower: a layer of another crate"),
         }

@@ -33,6 +33,7 @@ impl Checker<'_> {
             raw::Layer::Limit(limit) => LayerConfig::Limit(self.limit(limit, span)?),
             raw::Layer::Throttle(throttle) => LayerConfig::Throttle(Self::throttle(throttle)),
             raw::Layer::RateLimit(limit) => LayerConfig::RateLimit(self.rate_limit(limit, span)?),
+            raw::Layer::AdaptiveRate(rate) => LayerConfig::AdaptiveRate(self.adaptive_rate(rate)),
             raw::Layer::Fallback(fallback) => {
                 let on = self.codes(&fallback.on, Codes::UNAVAILABLE);
                 LayerConfig::Fallback(FallbackConfig { on, message: bytes::Bytes::new() })

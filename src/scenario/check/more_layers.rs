@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::Checker;
 use super::layers::scope;
 use crate::resilience::{
-    Codes, Discipline, HedgeConfig, HedgeDelay, LimitAlgorithm, LimitConfig, RateLimitConfig, ThrottleConfig,
-    ThrottleRule, TowerConfig, TpsBudgetConfig,
+    AdaptiveRateConfig, Codes, Discipline, HedgeConfig, HedgeDelay, LimitAlgorithm, LimitConfig, RateLimitConfig,
+    ThrottleConfig, ThrottleRule, TowerConfig, TpsBudgetConfig,
 };
 use crate::scenario::diagnostics::Span;
 use crate::scenario::raw::{self, ScalarOr};
@@ -75,6 +75,16 @@ impl Checker<'_> {
         let per_second = self.required(&limit.rate, "rate", span)?.0.value();
         let max_wait = Self::time(&limit.max_wait, Duration::ZERO);
         Some(RateLimitConfig { per_second, burst: limit.burst.or(1), max_wait, scope: scope(&limit.scope) })
+    }
+
+    pub(super) fn adaptive_rate(&mut self, rate: &raw::AdaptiveRate) -> AdaptiveRateConfig {
+        let usual = AdaptiveRateConfig::default();
+        let throttled = self.codes(&rate.throttled, usual.throttled);
+        AdaptiveRateConfig {
+            throttled,
+            max_wait: Self::time(&rate.max_wait, usual.max_wait),
+            scope: scope(&rate.scope),
+        }
     }
 
     pub(super) fn tower(&mut self, tower: &raw::Tower, span: Span) -> Option<TowerConfig> {

@@ -53,6 +53,8 @@ pub(crate) enum Layer {
     Throttle(Throttle),
     /// Only so many calls are made a second.
     RateLimit(RateLimit),
+    /// Fewer calls are made a second once a server throttles, as the AWS SDKs do in their adaptive mode.
+    AdaptiveRate(AdaptiveRate),
     /// A default answer in place of failures.
     Fallback(Fallback),
     /// One of tower's own layers, to be compared with.
@@ -162,6 +164,18 @@ pub(crate) struct RateLimit {
     /// How many at once, after a pause. Default: 1.
     pub(crate) burst: Field<u32>,
     /// How long a call may wait for its turn. Default: 0s, it is turned away.
+    pub(crate) max_wait: Field<Time>,
+    /// Who shares it. Default: client.
+    pub(crate) scope: Field<Scope>,
+}
+
+/// Fewer calls are made a second once a server throttles: the rate falls by 30% each time, and grows back along a cubic curve.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct AdaptiveRate {
+    /// Codes by which a server says that it throttles. Default: RESOURCE_EXHAUSTED.
+    pub(crate) throttled: List<String>,
+    /// How long a call may wait for its turn. Default: 1m.
     pub(crate) max_wait: Field<Time>,
     /// Who shares it. Default: client.
     pub(crate) scope: Field<Scope>,
