@@ -39,7 +39,7 @@ use tokio::sync::Notify;
 use tower_service::Service;
 
 use self::pool::{Lane, Pick, Pool, Subchannel};
-use super::breaker::Breaker;
+use super::breaker::{Breaker, BreakerConfig};
 use super::{Ambient, BoxError, InvalidConfig};
 use crate::clock::Instant;
 
@@ -106,13 +106,7 @@ impl<C: Connector> Channel<C> {
             Balance::PickFirst => vec![target.endpoints.clone()],
             _ => target.endpoints.iter().map(|endpoint| vec![endpoint.clone()]).collect(),
         };
-        for addresses in groups {
-            let breaker = config.endpoint_breaker.clone().map(|mut breaker| {
-                breaker.name = addresses.first().map_or_else(String::new, ToString::to_string);
-                Breaker::new(breaker)
-            });
-            pool.subchannels.push(Subchannel::new(addresses, config.balance.decay(), breaker.transpose()?));
-        }
+        pool.subchannels.extend(groups.into_iter().map(|addresses| subchannel(&config, addresses)));
         let shared = Arc::new(Shared {
             connector,
             target,
@@ -129,7 +123,8 @@ impl<C: Connector> Channel<C> {
     #[must_use]
     pub fn state(&self) -> ConnectionState {
         let pool = self.shared.pool();
-        let has = |state| pool.subchannels.iter().any(|subchannel| subchannel.state == state);
+        let present = || pool.subchannels.iter().filter(|subchannel| !subchannel.gone);
+        let has = |state| present().any(|subchannel| subchannel.state == state);
         [ConnectionState::Ready, ConnectionState::Connecting, ConnectionState::Idle]
             .into_iter()
             .find(|state| has(*state))
@@ -164,16 +159,26 @@ impl<C> Shared<C> {
         drop(link);
     }
 
-    /// Follows the resolver: keeps the subchannels of endpoints that stay, adds new ones, lets go of the others.
+    /// Follows the resolver: keeps the subchannels of endpoints that stay, adds new ones, lets go of the others. What is
+    /// under way on a connection that is let go of may finish.
+    ///
+    /// No endpoints at all is no answer: who has none left would have nobody to ask again.
     fn update(self: &Arc<Self>, endpoints: Vec<Endpoint>)
     where
         C: Connector,
     {
+        if endpoints.is_empty() {
+            return;
+        }
         let mut dropped = Vec::new();
         {
             let mut pool = self.pool();
             if self.config.balance == Balance::PickFirst {
-                pool.subchannels[0].addresses = endpoints;
+                let only = &mut pool.subchannels[0];
+                if only.link.as_ref().is_some_and(|link| !endpoints.contains(&link.endpoint)) {
+                    dropped.push(only.link.take());
+                }
+                only.addresses = endpoints;
             } else {
                 for subchannel in &mut pool.subchannels {
                     subchannel.gone = !endpoints.contains(&subchannel.addresses[0]);
@@ -183,14 +188,25 @@ impl<C> Shared<C> {
                 }
                 for endpoint in endpoints {
                     if pool.subchannels.iter().all(|subchannel| subchannel.addresses[0] != endpoint) {
-                        pool.subchannels.push(Subchannel::new(vec![endpoint], self.config.balance.decay(), None));
+                        pool.subchannels.push(subchannel(&self.config, vec![endpoint]));
                     }
                 }
             }
         }
         drop(dropped);
-        runner::wake_idle(self);
+        if self.config.balance != Balance::PickFirst {
+            runner::wake_idle(self);
+        }
     }
+}
+
+/// One more subchannel, with a breaker of its own if endpoints have one.
+fn subchannel(config: &ChannelConfig, addresses: Vec<Endpoint>) -> Subchannel {
+    let breaker = config.endpoint_breaker.clone().map(|breaker| {
+        let name = addresses.first().map_or_else(String::new, ToString::to_string);
+        Breaker::new(BreakerConfig { name, ..breaker }).expect("the configuration was checked")
+    });
+    Subchannel::new(addresses, config.balance.decay(), breaker)
 }
 
 impl<C: Connector> Clone for Channel<C> {

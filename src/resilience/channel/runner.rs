@@ -39,6 +39,19 @@ struct Runner<C: Connector> {
 
 impl<C: Connector> Runner<C> {
     async fn run(self) {
+        self.look_after().await;
+        // From now on a call that wants this endpoint finds nobody looking after it, and starts another task.
+        let waiting: Vec<Waker> = {
+            let mut pool = self.shared.pool();
+            pool.subchannels[self.index].running = false;
+            std::mem::take(&mut pool.waiting)
+        };
+        for waker in waiting {
+            waker.wake();
+        }
+    }
+
+    async fn look_after(&self) {
         let shared = Arc::clone(&self.shared);
         let mut closing = pin!(shared.closing.notified());
         // Registered before the first look at `closed`, so that no notification falls in between.
@@ -58,7 +71,8 @@ impl<C: Connector> Runner<C> {
                 Ok(established) => {
                     failures = 0;
                     let stay = self.serve(established, key, closing.as_mut()).await;
-                    if !stay {
+                    let resolved = pin!(self.resolve());
+                    if or_closed(resolved, closing.as_mut()).await.is_none() || !stay {
                         return;
                     }
                 }
@@ -147,9 +161,6 @@ impl<C: Connector> Runner<C> {
         }
         // pick_first goes idle, and connects again when the next call comes; the others connect again at once.
         let stay = self.shared.config.balance != Balance::PickFirst;
-        if !stay {
-            self.shared.pool().subchannels[self.index].running = false;
-        }
         if !self.shared.pool().closed {
             self.enter(ConnectionState::Idle, &endpoint, farewell.reason.into());
         }
@@ -189,10 +200,12 @@ impl<C: Connector> Runner<C> {
         }
     }
 
-    /// Asks the resolver where the service runs now.
+    /// Asks the resolver where the service runs now: after every lost connection and every failed attempt, as gRPC does. What
+    /// it does not say in time, or cannot say, changes nothing.
     async fn resolve(&self) {
         let Some(resolver) = &self.shared.target.resolver else { return };
-        if let Ok(endpoints) = resolver.resolve().await {
+        let patience = self.shared.config.connect_backoff.min_connect_timeout;
+        if let Ok(Ok(endpoints)) = clock::timeout(patience, resolver.resolve()).await {
             self.shared.update(endpoints);
         }
     }
