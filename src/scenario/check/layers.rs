@@ -31,7 +31,7 @@ impl Checker<'_> {
             raw::Layer::Breaker(breaker) => LayerConfig::Breaker(self.breaker(breaker, span)?),
             raw::Layer::Hedge(hedge) => LayerConfig::Hedge(self.hedge(hedge)),
             raw::Layer::Limit(limit) => LayerConfig::Limit(self.limit(limit, span)?),
-            raw::Layer::Throttle(throttle) => LayerConfig::Throttle(Self::throttle(throttle)),
+            raw::Layer::Throttle(throttle) => LayerConfig::Throttle(self.throttle(throttle)),
             raw::Layer::RateLimit(limit) => LayerConfig::RateLimit(self.rate_limit(limit, span)?),
             raw::Layer::AdaptiveRate(rate) => LayerConfig::AdaptiveRate(self.adaptive_rate(rate)),
             raw::Layer::Fallback(fallback) => {
@@ -104,7 +104,8 @@ impl Checker<'_> {
             budget,
             on_attempt_timeout: retry.on_attempt_timeout.or(usual.on_attempt_timeout),
             on_rejection: retry.on_rejection.or(usual.on_rejection),
-            ..usual
+            unmarked_is_idempotent: retry.unmarked_is_idempotent.or(usual.unmarked_is_idempotent),
+            buffer_bytes: retry.buffer_bytes.get().map_or(usual.buffer_bytes, |bytes| *bytes as usize),
         })
     }
 

@@ -29,7 +29,7 @@ impl Checker<'_> {
             delay,
             non_fatal: self.codes(&hedge.non_fatal, usual.non_fatal),
             budget: hedge.budget.with_span().and_then(|(budget, at)| self.budget(budget, at)),
-            ..usual
+            buffer_bytes: hedge.buffer_bytes.get().map_or(usual.buffer_bytes, |bytes| *bytes as usize),
         }
     }
 
@@ -58,17 +58,22 @@ impl Checker<'_> {
         })
     }
 
-    pub(super) fn throttle(throttle: &raw::Throttle) -> ThrottleConfig {
+    pub(super) fn throttle(&mut self, throttle: &raw::Throttle) -> ThrottleConfig {
         let usual = match throttle.rule.get() {
             None | Some(raw::ThrottleRule::Sre) => ThrottleConfig::sre(),
             Some(raw::ThrottleRule::EnvoyAdmission) => ThrottleConfig::envoy_admission(),
         };
         let rule = match usual.rule {
+            ThrottleRule::EnvoyAdmission { threshold, aggression, max } => ThrottleRule::EnvoyAdmission {
+                threshold: throttle.threshold.get().map_or(threshold, |share| share.0.value()),
+                aggression: throttle.aggression.or(aggression),
+                max: throttle.max.get().map_or(max, |share| share.0.value()),
+            },
             ThrottleRule::Sre { k } => ThrottleRule::Sre { k: throttle.k.or(k) },
-            other => other,
         };
         let window = Self::time(&throttle.window, usual.window);
-        ThrottleConfig { rule, window, scope: scope(&throttle.scope), ..usual }
+        let rejected = self.codes(&throttle.rejected, usual.rejected);
+        ThrottleConfig { rule, window, rejected, scope: scope(&throttle.scope) }
     }
 
     pub(super) fn rate_limit(&mut self, limit: &raw::RateLimit, span: Span) -> Option<RateLimitConfig> {

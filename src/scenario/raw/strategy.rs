@@ -73,6 +73,8 @@ pub(crate) struct Hedge {
     pub(crate) non_fatal: List<String>,
     /// How many hedges all calls together may add. Default: no limit.
     pub(crate) budget: Field<Budget>,
+    /// How many bytes of a request are kept, to be sent again. Default: 262144.
+    pub(crate) buffer_bytes: Field<u32>,
 }
 
 /// How long to wait before a hedge, if not always the same.
@@ -138,6 +140,15 @@ pub(crate) struct Throttle {
     pub(crate) rule: Field<ThrottleRule>,
     /// The SRE book's factor: so many calls are sent for one that is accepted. Default: 2.
     pub(crate) k: Field<f64>,
+    /// Envoy's success rate below which calls are turned away. Default: 95%.
+    pub(crate) threshold: Field<Share>,
+    /// How steeply Envoy turns calls away. Default: 1.
+    pub(crate) aggression: Field<f64>,
+    /// The highest share that Envoy turns away. Default: 80%.
+    pub(crate) max: Field<Share>,
+    /// Codes by which a server says that it did not take a call on. Default: UNAVAILABLE and RESOURCE_EXHAUSTED for sre, all
+    /// codes of an unhealthy server for envoy_admission.
+    pub(crate) rejected: List<String>,
     /// How far back it looks. Default: 2m for sre, 30s for envoy_admission.
     pub(crate) window: Field<Time>,
     /// Who shares it. Default: client.
@@ -245,6 +256,11 @@ pub(crate) struct Retry {
     pub(crate) on_attempt_timeout: Field<bool>,
     /// Whether what a layer inside turned away, such as a breaker, is repeated. Default: false.
     pub(crate) on_rejection: Field<bool>,
+    /// Whether calls that do not say so may run twice; without it they are repeated only after failures that prove that nothing
+    /// ran. Default: true.
+    pub(crate) unmarked_is_idempotent: Field<bool>,
+    /// How many bytes of a request are kept, to be sent again. Default: 262144.
+    pub(crate) buffer_bytes: Field<u32>,
 }
 
 /// How long to wait before the next attempt; `n` counts failed attempts.
