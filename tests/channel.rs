@@ -191,9 +191,8 @@ fn too_many_pings_double_the_keepalive_time() {
             };
             let ambient = Ambient::new(Key::from_seed(1));
             let channel = Channel::new(target(1), peer, config, &ambient).unwrap();
-            let call = tokio::spawn(call(channel));
-            clock::sleep(Duration::from_secs(100)).await;
-            call.abort();
+            let _ = call(channel.clone()).await;
+            clock::sleep(Duration::from_secs(90)).await;
         })
         .unwrap();
     let seconds: Vec<u64> = server.knocks().iter().map(|at| at.as_nanos() / 1_000_000_000).collect();

@@ -163,7 +163,7 @@ mod tests {
     fn a_service_config_survives_the_round_trip() {
         let config = ServiceConfig::parse(CONFIG).unwrap();
         let scenario = format!(
-            "name: s\nduration: 1s\nservers: {{ a: {{ replicas: 1 }} }}\n\
+            "name: s\nabout: A test.\nduration: 1s\nservers: {{ a: {{ replicas: 1 }} }}\n\
              clients: {{ c: {{ count: 1, calls: a, load: {{ poisson: 1/s }} }} }}\n{}",
             yaml(&config, Path::new("grpc.json"))
         );

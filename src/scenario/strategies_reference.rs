@@ -83,7 +83,7 @@ mod tests {
         for name in [
             "deadline",
             "retry",
-            "retry.backoff.full_jitter.base",
+            "retry.backoff.linear.base",
             "retry.budget.tokens",
             "breaker",
             "tower.hedge",
