@@ -22,10 +22,19 @@ use crate::report::log::{Line, Place, Shard, Spool, Text};
 pub(super) struct Of {
     pub(super) squall_log: u32,
     pub(super) squall_version: String,
+    /// Which program began it: whoever changes Squall itself builds many under one version.
+    pub(super) program: Option<(u64, u64)>,
     pub(super) shard: Shard,
     pub(super) events: bool,
     pub(super) strategies: Vec<String>,
     pub(super) scenarios: Vec<Text>,
+}
+
+/// The size of this program's file, and when it was written in seconds since 1970.
+pub(super) fn program() -> Option<(u64, u64)> {
+    let file = std::fs::metadata(std::env::current_exe().ok()?).ok()?;
+    let written = file.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some((file.len(), written.as_secs()))
 }
 
 /// One trial that is done, and where its events wait.
@@ -151,7 +160,8 @@ mod tests {
 
     fn of(version: &str) -> Of {
         let (squall_version, strategies, scenarios) = (version.to_owned(), Vec::new(), Vec::new());
-        Of { squall_log: VERSION, squall_version, shard: Shard::WHOLE, events: false, strategies, scenarios }
+        let (squall_log, program, shard, events) = (VERSION, program(), Shard::WHOLE, false);
+        Of { squall_log, squall_version, program, shard, events, strategies, scenarios }
     }
 
     fn line(trial: usize) -> Line {

@@ -88,6 +88,7 @@ impl<'p> Runner<'p> {
             let of = journal::Of {
                 squall_log: VERSION,
                 squall_version: env!("CARGO_PKG_VERSION").to_owned(),
+                program: journal::program(),
                 shard: selection.shard,
                 events: selection.events,
                 strategies: selection.strategies.clone(),
