@@ -31,6 +31,19 @@ strategies:
 #[derive(Clone, Default)]
 struct Collector(Arc<Mutex<Vec<Span>>>);
 
+impl Collector {
+    /// A collector, and where it listens.
+    async fn listen() -> (Self, String) {
+        let collector = Self::default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+        let service = TraceServiceServer::new(collector.clone());
+        tokio::spawn(tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming));
+        (collector, endpoint)
+    }
+}
+
 #[tonic::async_trait]
 impl TraceService for Collector {
     async fn export(
@@ -54,13 +67,7 @@ async fn a_collector_gets_the_tree_of_every_call() {
             .join()
             .unwrap();
 
-    let collector = Collector::default();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
-    let service = TraceServiceServer::new(collector.clone());
-    tokio::spawn(tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming));
-
+    let (collector, endpoint) = Collector::listen().await;
     let sent = otlp::send(otlp::request(&header, &events, 0), &endpoint).await.unwrap();
     let spans = collector.0.lock().unwrap().clone();
     assert_eq!(spans.len(), sent);
@@ -85,4 +92,33 @@ async fn a_collector_gets_the_tree_of_every_call() {
 async fn a_collector_that_is_not_there_is_an_error() {
     let error = otlp::send(serde_json::json!({"resourceSpans": []}), "http://127.0.0.1:1").await.unwrap_err();
     assert_eq!(error.to_string(), "no collector can be reached at http://127.0.0.1:1");
+}
+
+/// What the command says, and how it exits.
+async fn trace(arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_squall"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["trace", "tests/cli/files/storm.yaml"]).args(arguments);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[tokio::test]
+async fn the_command_delivers_from_the_time_that_it_is_told() {
+    const EPOCH_S: u64 = 1_700_000_000;
+    let (collector, endpoint) = Collector::listen().await;
+    let epoch = EPOCH_S.to_string();
+    let (exit, told) = trace(&["--format", "otlp", "--endpoint", &endpoint, "--epoch", &epoch]).await;
+    let spans = collector.0.lock().unwrap().clone();
+    assert_eq!((exit, told.trim()), (Some(0), &*format!("{endpoint} took {} spans", spans.len())));
+    let begin = EPOCH_S * 1_000_000_000;
+    assert!(spans.iter().all(|span| (begin..begin + 10_000_000_000).contains(&span.start_time_unix_nano)));
+}
+
+#[tokio::test]
+async fn only_spans_are_delivered() {
+    let (exit, told) = trace(&["--format", "chrome", "--endpoint", "http://127.0.0.1:1"]).await;
+    assert_eq!(exit, Some(2), "{told}");
+    let (exit, told) = trace(&["--format", "otlp", "--endpoint", "http://127.0.0.1:1"]).await;
+    assert_eq!(exit, Some(1), "{told}");
+    assert!(told.contains("no collector can be reached at http://127.0.0.1:1"), "{told}");
 }
