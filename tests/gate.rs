@@ -3,6 +3,8 @@
 //! Whatever is printed as `figure NAME = VALUE UNIT` is measured here. `SQUALL_FULL=1` measures with as many runs as the
 //! published figures have; by default there are as many as fit a coffee sip.
 
+#![expect(clippy::disallowed_methods, reason = "processes are started, killed and timed in real time")]
+
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
