@@ -1,4 +1,4 @@
-//! The examples do what they say, over real loopback TCP, as separate processes.
+//! The examples do what they say, as separate processes, over real loopback TCP where there is a wire.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -58,4 +58,15 @@ fn without_a_server_it_says_why() {
     let (ok, text) = send(&format!("http://{address}"));
     assert!(!ok);
     assert!(text.starts_with("failed: Unavailable: ") && text.contains("refused"), "{text}");
+}
+
+/// Every call's first attempt meets the example's own gate closed, and is tried again.
+#[test]
+fn a_layer_of_ones_own_takes_part() {
+    let output = example("own_layer").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let expected: Vec<String> = (0..3)
+        .flat_map(|call| [format!("call {call} attempt 1: turned away"), "let through: Ok from the server".to_owned()])
+        .collect();
+    assert_eq!(text.lines().collect::<Vec<_>>(), expected);
 }

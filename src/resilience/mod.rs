@@ -8,7 +8,8 @@
 //!
 //! - outcome, failure: how a call ended, and who said so.
 //! - call, ambient, observer: what layers know of the call and of their surroundings, and whom they tell.
-//! - deadline, retry, backoff, budget, breaker, hedge, limit, throttle, rate_limit, adaptive_rate, fallback: the layers; tier, gate, gates, watch and moment are what they have in common.
+//! - deadline, retry, backoff, budget, breaker, hedge, limit, throttle, rate_limit, adaptive_rate, fallback: the layers.
+//! - tier, gate, gates, watch, moment: what they have in common, so that many of them cost little more than one.
 //! - channel: connections, and the choice among endpoints.
 //! - strategy, client, run: all of it as data.
 
