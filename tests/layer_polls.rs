@@ -162,9 +162,8 @@ fn wherever_a_call_is_dropped_nothing_stays_behind() {
                             }
                             clock::sleep(MS / 2).await;
                         }
-                        drop(call);
+                        // Here it is dropped.
                     }
-                    // pin! drops at the end of its block.
                     clock::sleep(100 * MS).await;
                     assert_eq!(under_way.load(Ordering::Relaxed), 0, "{name}: an attempt goes on after {polls} polls");
                     let mut last = client.clone();

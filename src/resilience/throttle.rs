@@ -259,10 +259,7 @@ mod tests {
                 requests.push(now);
                 let (call, at) = (super::super::CallId(number), Instant::from_nanos(now));
                 let caller = Caller { call, attempt: 1, deadline: None, criticality: Default::default(), now: at, ambient: &ambient };
-                let admitted = match throttle.admit(&caller) {
-                    Admission::Pass(_) => true,
-                    _ => false,
-                };
+                let admitted = matches!(throttle.admit(&caller), Admission::Pass(_));
                 proptest::prop_assert_eq!(admitted, draw >= probability, "{} of {:?}", probability, requests);
                 if admitted && good > 0 {
                     throttle.window().add(at, ACCEPT);

@@ -31,9 +31,9 @@ impl<const N: usize> Window<N> {
     pub(crate) fn add(&mut self, now: Instant, amounts: [f64; N]) -> [f64; N] {
         self.slide(now);
         let slot = &mut self.slots[(self.newest % SLOTS as u64) as usize];
-        for which in 0..N {
-            slot[which] += amounts[which];
-            self.sums[which] += amounts[which];
+        for ((value, sum), amount) in slot.iter_mut().zip(&mut self.sums).zip(amounts) {
+            *value += amount;
+            *sum += amount;
         }
         self.sums
     }

@@ -12,8 +12,8 @@ use super::strategies_schema;
 pub fn strategies_reference() -> Vec<(String, String)> {
     let schema = strategies_schema();
     let mut walk = Walk { definitions: &schema["$defs"], seen: BTreeMap::new(), entries: Vec::new() };
-    walk.into_definition("Layer", "");
-    walk.into_definition("Channel", "channel");
+    walk.definition("Layer", "");
+    walk.definition("Channel", "channel");
     walk.entries
 }
 
@@ -25,7 +25,7 @@ struct Walk<'s> {
 }
 
 impl<'s> Walk<'s> {
-    fn into_definition(&mut self, name: &'s str, path: &str) {
+    fn definition(&mut self, name: &'s str, path: &str) {
         let definition = &self.definitions[name];
         self.seen.insert(name, path.to_owned());
         for (name, field) in definition["properties"].as_object().into_iter().flatten() {
@@ -54,7 +54,7 @@ impl<'s> Walk<'s> {
         }
         self.entries.push((path.to_owned(), about));
         for name in further {
-            self.into_definition(name, path);
+            self.definition(name, path);
         }
     }
 }
