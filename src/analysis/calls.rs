@@ -2,6 +2,8 @@
 //!
 //! An acknowledgement is a promise. At the end every call is held against the log: promised and not there is *lost*, there
 //! twice is a *duplicate*, there without a promise is a surprise (the client may send it again, and should be able to).
+//! The promise is kept by any tier's log; surplus entries are counted in the tier that clients call, since what the tiers
+//! behind hold of a call is their own affair: one that fans out holds it many times by design.
 //!
 //! One 16-byte entry a call, found by two array accesses: calls are numbered without gaps, so no map is needed.
 
@@ -18,8 +20,10 @@ pub(super) struct Calls {
 pub(super) struct Call {
     pub(super) due_ns: u64,
     pub(super) class: u16,
-    /// How many entries the logs hold for it now.
+    /// How many entries the logs that clients call hold for it now.
     pub(super) logged: u16,
+    /// How many the logs of the tiers behind hold, as far as a byte counts.
+    behind: u8,
     /// How many attempts it made.
     pub(super) attempts: u16,
     pub(super) state: State,
@@ -67,6 +71,11 @@ impl Calls {
         &mut calls[number]
     }
 
+    /// The calls of each client that began, client by client.
+    pub(super) fn by_client(&self) -> impl Iterator<Item = impl Iterator<Item = &Call>> {
+        self.clients.iter().map(|calls| calls.iter().filter(|call| call.state != State::Unknown))
+    }
+
     /// The calls that began.
     pub(super) fn iter(&self) -> impl Iterator<Item = (CallId, &Call)> {
         let ids = |client: usize| (0..).map(move |number| CallId::new(client as u32, number));
@@ -78,15 +87,27 @@ impl Calls {
 impl Call {
     /// Whether it was acknowledged, and no log holds it.
     pub(super) fn is_lost(&self) -> bool {
-        self.state == State::Acknowledged && self.logged == 0
+        self.state == State::Acknowledged && !self.is_held()
     }
 
-    pub(super) const fn record(&mut self) {
-        self.logged = self.logged.saturating_add(1);
+    const fn is_held(&self) -> bool {
+        self.logged > 0 || self.behind > 0
     }
 
-    pub(super) const fn lose(&mut self) {
-        self.logged = self.logged.saturating_sub(1);
+    pub(super) const fn record(&mut self, in_front: bool) {
+        if in_front {
+            self.logged = self.logged.saturating_add(1);
+        } else {
+            self.behind = self.behind.saturating_add(1);
+        }
+    }
+
+    pub(super) const fn lose(&mut self, in_front: bool) {
+        if in_front {
+            self.logged = self.logged.saturating_sub(1);
+        } else {
+            self.behind = self.behind.saturating_sub(1);
+        }
     }
 }
 
@@ -104,11 +125,10 @@ impl State {
 
 impl Reconciliation {
     pub(super) fn add(&mut self, call: &Call) {
-        let logged = u64::from(call.logged);
-        self.duplicates += logged.saturating_sub(1);
-        match (call.state, logged) {
-            (State::Acknowledged, 0) => self.lost_acknowledged += 1,
-            (State::Acknowledged, _) | (_, 0) => {}
+        self.duplicates += u64::from(call.logged).saturating_sub(1);
+        match (call.state, call.is_held()) {
+            (State::Acknowledged, false) => self.lost_acknowledged += 1,
+            (State::Acknowledged, true) | (_, false) => {}
             _ => self.unacknowledged_recorded += 1,
         }
     }

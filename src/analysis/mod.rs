@@ -10,9 +10,11 @@
 
 mod baseline;
 mod calls;
+mod collateral;
 mod course;
 mod errors;
 mod expectation;
+mod fairness;
 mod figures;
 mod latency;
 mod outcome;

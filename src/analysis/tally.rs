@@ -17,6 +17,8 @@ pub(super) struct Tally {
     pub(super) ok: u64,
     pub(super) attempts: u64,
     pub(super) executions: u64,
+    pub(super) tier_attempts: u64,
+    pub(super) collateral: u64,
     pub(super) busy_ns: u64,
     pub(super) wasted_ns: u64,
     pub(super) latencies: Latencies,
@@ -38,6 +40,12 @@ pub struct PartMetrics {
     pub attempts: u64,
     /// Handlers run for them, in every tier.
     pub executions: u64,
+    /// Attempts that servers made for them in the tiers behind.
+    pub tier_attempts: u64,
+    /// Those turned away by their client while somebody was there to serve them.
+    pub collateral: u64,
+    /// Jain's index of the clients' success; none if no call succeeded.
+    pub fairness: Option<f64>,
     /// How long workers were busy with them.
     pub busy_ns: u64,
     /// How much of that was for callers already gone.
@@ -63,6 +71,8 @@ impl Tally {
             ok: 0,
             attempts: 0,
             executions: 0,
+            tier_attempts: 0,
+            collateral: 0,
             busy_ns: 0,
             wasted_ns: 0,
             latencies: Latencies::new(),
@@ -77,6 +87,8 @@ impl Tally {
         self.ok += other.ok;
         self.attempts += other.attempts;
         self.executions += other.executions;
+        self.tier_attempts += other.tier_attempts;
+        self.collateral += other.collateral;
         self.busy_ns += other.busy_ns;
         self.wasted_ns += other.wasted_ns;
         self.latencies.merge(&other.latencies);
@@ -92,6 +104,9 @@ impl Tally {
             ok: self.ok,
             attempts: self.attempts,
             executions: self.executions,
+            tier_attempts: self.tier_attempts,
+            collateral: self.collateral,
+            fairness: None,
             busy_ns: self.busy_ns,
             wasted_ns: self.wasted_ns,
             latency: self.latencies.summary(),
@@ -105,8 +120,8 @@ impl Tally {
 }
 
 impl PartMetrics {
-    /// The figure of a metric, in its unit, counting only the `errors` of some kind where it counts errors; none where nothing was there to measure (no calls, no busy time), and none for
-    /// recovery, which needs the control twin as well.
+    /// The figure of a metric, in its unit, counting only the `errors` of some kind where it counts errors; none where nothing
+    /// was there to measure (no calls, no busy time), and none for recovery, which needs the control twin as well.
     #[must_use]
     pub fn value(&self, metric: Metric, errors: ErrorFilter) -> Option<f64> {
         let calls = self.calls as f64;
@@ -115,6 +130,9 @@ impl PartMetrics {
             Metric::Goodput => share(self.ok as f64, self.span_ns as f64 / 1e9)?,
             Metric::Amplification => share(self.attempts as f64, calls)?,
             Metric::WorkAmplification => share(self.executions as f64, calls)?,
+            Metric::TierAmplification => share(self.tier_attempts as f64, calls)?,
+            Metric::Collateral => share(self.collateral as f64, calls)?,
+            Metric::Fairness => self.fairness?,
             Metric::WastedWork => share(self.wasted_ns as f64, self.busy_ns as f64)?,
             Metric::MeanLatency => self.latency.mean_ns()? / 1e6,
             Metric::Recovery => return None,

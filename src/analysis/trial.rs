@@ -9,13 +9,15 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::calls::{Call, Calls, State};
+use super::collateral::Collateral;
 use super::course::Course;
+use super::fairness::Fairness;
 use super::parts::Parts;
 use super::series::Series;
 use super::tally::{PartMetrics, Tally};
 use super::worst::WorstCall;
 use crate::experiment::Fold;
-use crate::record::{CallId, Code, Event, Fingerprint, Header, Kind, Origin, Sink};
+use crate::record::{CallId, Code, Event, Fingerprint, HandlerOutcome, Header, Kind, Origin, Sink};
 
 /// Folds the events of one trial.
 #[derive(Debug)]
@@ -24,6 +26,9 @@ pub struct TrialFold {
     calls: Calls,
     tallies: Vec<Tally>,
     course: Course,
+    collateral: Collateral,
+    /// Which servers clients call.
+    in_front: Vec<bool>,
     faults: Vec<FaultCount>,
     fault_windows: Vec<FaultWindow>,
     wire_bytes: u64,
@@ -79,6 +84,8 @@ impl TrialFold {
             calls: Calls::with_clients(clients),
             tallies,
             course: Course::new(header),
+            collateral: Collateral::default(),
+            in_front: in_front(header),
             faults: vec![FaultCount::default(); header.faults.len()],
             fault_windows: Vec::new(),
             wire_bytes: 0,
@@ -104,7 +111,11 @@ impl TrialFold {
                 self.course.ended(call.due_ns, self.ended_ns.saturating_sub(call.due_ns), false);
             }
         }
-        let parts = (0..self.parts.len()).map(|part| self.part(part)).collect();
+        for class in self.collateral.damage() {
+            self.tallies[usize::from(class)].collateral += 1;
+        }
+        let fairness = Fairness::of(&self.calls, self.parts.class_count());
+        let parts = (0..self.parts.len()).map(|part| self.part(part, &fairness)).collect();
         self.fault_windows.sort_unstable();
         TrialMetrics {
             parts,
@@ -116,12 +127,17 @@ impl TrialFold {
         }
     }
 
-    fn part(&self, part: usize) -> PartMetrics {
+    fn part(&self, part: usize, fairness: &Fairness) -> PartMetrics {
         let mut sum = Tally::new();
-        for class in self.parts.classes_of(part) {
-            sum.merge(&self.tallies[class]);
+        let classes: Vec<usize> = self.parts.classes_of(part).collect();
+        for class in &classes {
+            sum.merge(&self.tallies[*class]);
         }
-        sum.metrics(self.parts.span_ns(part))
+        PartMetrics { fairness: fairness.index(&classes), ..sum.metrics(self.parts.span_ns(part)) }
+    }
+
+    fn is_in_front(&self, server: u32) -> bool {
+        self.in_front.get(server as usize).copied().unwrap_or(true)
     }
 
     fn tally(&mut self, call: CallId) -> &mut Tally {
@@ -151,6 +167,9 @@ impl TrialFold {
             tally.ok += 1;
         } else {
             tally.errors.add(code, origin);
+            if matches!(origin, Origin::Breaker | Origin::Shedder | Origin::Limiter | Origin::Throttle) {
+                self.collateral.turned_away(class, at_ns);
+            }
         }
         self.course.ended(due_ns, latency_ns, code == Code::Ok);
     }
@@ -205,9 +224,20 @@ impl Sink for TrialFold {
             Kind::Breaker { client, closed } => self.course.breaker(at_ns, client, closed),
             Kind::Connection { client, server, change } => self.course.connection(at_ns, client, server, change),
             Kind::HandlerStarted { call, .. } => self.tally(call).executions += 1,
-            Kind::HandlerEnded { call, busy_ns, caller_gone, .. } => self.handler_ended(call, busy_ns, caller_gone),
-            Kind::Recorded { call, .. } => self.calls.entry(call).record(),
-            Kind::RecordLost { call, .. } => self.calls.entry(call).lose(),
+            Kind::HandlerEnded { server, call, busy_ns, outcome, caller_gone, .. } => {
+                self.collateral.done(server, at_ns, outcome == HandlerOutcome::Acknowledged && !caller_gone);
+                self.handler_ended(call, busy_ns, caller_gone);
+            }
+            Kind::Shed { server, .. } => self.collateral.done(server, at_ns, false),
+            Kind::TierAttemptStarted { call, .. } => self.tally(call).tier_attempts += 1,
+            Kind::Recorded { server, call } => {
+                let in_front = self.is_in_front(server);
+                self.calls.entry(call).record(in_front);
+            }
+            Kind::RecordLost { server, call } => {
+                let in_front = self.is_in_front(server);
+                self.calls.entry(call).lose(in_front);
+            }
             Kind::FaultStarted { fault } => {
                 self.fault_windows.push(FaultWindow { start_ns: at_ns, end_ns: u64::MAX, fault });
             }
@@ -216,11 +246,11 @@ impl Sink for TrialFold {
             Kind::Ended { wire_bytes } => self.wire_bytes = wire_bytes,
             // How a call came to its end: told by `explain` and drawn by traces, but no figure.
             Kind::AttemptEnded { .. }
+            | Kind::TierAttemptEnded { .. }
             | Kind::RetryScheduled { .. }
             | Kind::RetryStopped { .. }
             | Kind::Hedged { .. }
             | Kind::Rejected { .. }
-            | Kind::Shed { .. }
             | Kind::Host { .. } => {}
         }
     }
@@ -240,6 +270,11 @@ impl TrialMetrics {
     pub fn whole(&self) -> &PartMetrics {
         &self.parts[0]
     }
+}
+
+fn in_front(header: &Header) -> Vec<bool> {
+    let groups = header.servers.iter();
+    groups.flat_map(|group| std::iter::repeat_n(group.called_by_clients, group.replicas as usize)).collect()
 }
 
 /// Nobody will learn how a call ends: it failed, and has taken all the time until now.

@@ -99,6 +99,8 @@ const fn about(kind: &Kind) -> Option<CallId> {
         | Kind::CallAbandoned { call }
         | Kind::AttemptStarted { call, .. }
         | Kind::AttemptEnded { call, .. }
+        | Kind::TierAttemptStarted { call, .. }
+        | Kind::TierAttemptEnded { call, .. }
         | Kind::RetryScheduled { call, .. }
         | Kind::RetryStopped { call, .. }
         | Kind::Hedged { call, .. }
@@ -132,6 +134,12 @@ fn line(header: &Header, kind: &Kind) -> Option<String> {
         Kind::AttemptStarted { attempt, .. } => format!("attempt {attempt} leaves"),
         Kind::AttemptEnded { attempt, code, origin, .. } => {
             format!("attempt {attempt} ends: {code}, says the {origin}")
+        }
+        Kind::TierAttemptStarted { server, attempt, .. } => {
+            format!("server {server} makes attempt {attempt} in the next tier")
+        }
+        Kind::TierAttemptEnded { server, attempt, code, origin, .. } => {
+            format!("attempt {attempt} of server {server} in the next tier ends: {code}, says the {origin}")
         }
         Kind::RetryScheduled { attempt, after_ns, .. } => {
             format!("another attempt will follow attempt {attempt} after {}", seconds(after_ns))

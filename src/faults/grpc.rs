@@ -15,7 +15,7 @@ use crate::clock::{self, Ramp};
 use crate::net::Counts;
 use crate::random::Key;
 use crate::scenario::{Grpc, GrpcHarm, GrpcWhen, Pushback, Selector, StreamReset};
-use crate::telemetry::{Caller, End, Interference, Interruption, Knob, Moment, Tally};
+use crate::telemetry::{Caller, End, Interference, Interruption, Knob, Moment, Tally, Way};
 
 /// Calls that fare badly inside gRPC.
 pub(super) struct GrpcFault {
@@ -124,7 +124,10 @@ impl Interference for Active {
             return None;
         }
         self.of.tally.matched();
-        let key = self.of.key.with(caller.call.bits()).with(u64::from(caller.attempt));
+        let mut key = self.of.key.with(caller.call.bits()).with(u64::from(caller.attempt));
+        if caller.way != Way::default() {
+            key = key.with(caller.way.branch).with(caller.way.lineage);
+        }
         if !self.hits(key) {
             return None;
         }

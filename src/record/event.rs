@@ -63,6 +63,28 @@ pub enum Kind {
         /// Who said so.
         origin: Origin,
     },
+    /// A server handed an attempt to a connection to the next tier, on behalf of a call.
+    TierAttemptStarted {
+        /// Which server calls.
+        server: u32,
+        /// Of which call.
+        call: CallId,
+        /// Its number among the attempts of this server's client, from 1.
+        attempt: u32,
+    },
+    /// An attempt of a server in the next tier ended, or was given up.
+    TierAttemptEnded {
+        /// Which server calls.
+        server: u32,
+        /// Of which call.
+        call: CallId,
+        /// Its number among the attempts of this server's client, from 1.
+        attempt: u32,
+        /// With what.
+        code: Code,
+        /// Who said so.
+        origin: Origin,
+    },
     /// Another attempt will follow after a pause.
     RetryScheduled {
         /// Of which call.

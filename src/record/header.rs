@@ -53,6 +53,8 @@ pub struct ServerNames {
     pub replicas: u32,
     /// How many workers each has; 0 for as many as it takes.
     pub workers: u32,
+    /// Whether clients call them: theirs is the log that clients are promised.
+    pub called_by_clients: bool,
 }
 
 /// A declared fault.

@@ -18,8 +18,14 @@ pub enum Metric {
     Amplification,
     /// Handler executions / calls.
     WorkAmplification,
+    /// Attempts that servers make in the tiers behind them / calls.
+    TierAmplification,
     /// Server busy time spent for callers already gone / all busy time.
     WastedWork,
+    /// Calls that their client turned away while some replica did everything well / calls.
+    Collateral,
+    /// Jain's index of the clients' success: 1 when all fare alike.
+    Fairness,
     /// Mean latency of all calls, from their scheduled arrival to their end, however they ended.
     MeanLatency,
     /// The median latency.
@@ -87,12 +93,15 @@ pub struct UnknownMetric(pub String);
 
 impl Metric {
     /// Every metric, in the order of reports.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::SuccessRate,
         Self::Goodput,
         Self::Amplification,
         Self::WorkAmplification,
+        Self::TierAmplification,
         Self::WastedWork,
+        Self::Collateral,
+        Self::Fairness,
         Self::MeanLatency,
         Self::P50,
         Self::P90,
@@ -119,7 +128,10 @@ impl Metric {
             Self::Goodput => "goodput",
             Self::Amplification => "amplification",
             Self::WorkAmplification => "work_amplification",
+            Self::TierAmplification => "tier_amplification",
             Self::WastedWork => "wasted_work",
+            Self::Collateral => "collateral",
+            Self::Fairness => "fairness",
             Self::MeanLatency => "mean",
             Self::P50 => "p50",
             Self::P90 => "p90",
@@ -147,6 +159,9 @@ impl Metric {
             Self::Goodput => "OK calls a second.",
             Self::Amplification => "Attempts / calls.",
             Self::WorkAmplification => "Handler executions / calls, over all tiers.",
+            Self::TierAmplification => "Attempts that servers make in the tiers behind them / calls.",
+            Self::Collateral => "Calls that their client turned away while some replica did everything well / calls.",
+            Self::Fairness => "Jain's index of the clients' success: 1 when all fare alike, 1/n when one has all.",
             Self::WastedWork => "Server busy time spent for callers already gone / all busy time.",
             Self::MeanLatency => "Mean latency of all calls, from when they were due to when they ended.",
             Self::P50 => "Median latency.",
@@ -173,9 +188,9 @@ impl Metric {
     #[must_use]
     pub const fn unit(self) -> Unit {
         match self {
-            Self::SuccessRate | Self::WastedWork | Self::ErrorRate => Unit::Share,
+            Self::SuccessRate | Self::WastedWork | Self::Collateral | Self::ErrorRate => Unit::Share,
             Self::Goodput => Unit::PerSecond,
-            Self::Amplification | Self::WorkAmplification => Unit::Ratio,
+            Self::Amplification | Self::WorkAmplification | Self::TierAmplification | Self::Fairness => Unit::Ratio,
             Self::MeanLatency | Self::P50 | Self::P90 | Self::P95 | Self::P99 | Self::P999 => Unit::Milliseconds,
             Self::MaxLatency | Self::Recovery => Unit::Milliseconds,
             Self::LostAcknowledged | Self::Duplicates | Self::UnacknowledgedRecorded => Unit::Count,
@@ -196,7 +211,7 @@ impl Metric {
     #[must_use]
     pub const fn better(self) -> Better {
         match self {
-            Self::SuccessRate | Self::Goodput => Better::Higher,
+            Self::SuccessRate | Self::Goodput | Self::Fairness => Better::Higher,
             Self::Calls => Better::Neither,
             _ => Better::Lower,
         }

@@ -2,6 +2,9 @@
 //!
 //! The identity of a call travels as a W3C `traceparent`, as in production: the low half of the trace id is the call, the
 //! span id the attempt. A request without one (a client of the user's own) is identified by its alert alone.
+//!
+//! Tiers say in the `tracestate` by which way a request came: a call that fans out is several, and what an attempt of one
+//! tier leads to in the next is drawn anew when that attempt is repeated.
 
 use http::HeaderMap;
 
@@ -18,6 +21,17 @@ pub struct Caller {
     pub attempt: u32,
     /// When its caller stops waiting; [`Instant::NEVER`] without a deadline.
     pub deadline: Instant,
+    /// By which way it came through the tiers before.
+    pub way: Way,
+}
+
+/// By which way a request came. All zero for a client's own, and for the first of everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Way {
+    /// Which of the calls it is that the tiers before have fanned out into.
+    pub branch: u64,
+    /// Which attempts of the tiers before led to it.
+    pub lineage: u64,
 }
 
 impl Caller {
@@ -28,12 +42,37 @@ impl Caller {
             .get("traceparent")
             .and_then(|value| parse_traceparent(value.as_bytes()))
             .unwrap_or((CallId::from_bits(u64::MAX), 1));
-        Self {
-            call,
-            attempt,
-            deadline: CallDeadline::of_headers(headers).map_or(Instant::NEVER, |deadline| deadline.0),
+        let deadline = CallDeadline::of_headers(headers).map_or(Instant::NEVER, |deadline| deadline.0);
+        let way = headers.get("tracestate").and_then(|value| parse_way(value.as_bytes())).unwrap_or_default();
+        Self { call, attempt, deadline, way }
+    }
+
+    /// The way of the `number`-th of the calls to the next tier that it fans out into.
+    #[must_use]
+    pub fn way_onward(&self, number: u32) -> Way {
+        let Way { branch, lineage } = self.way;
+        Way {
+            branch: branch.wrapping_mul(PRIME).wrapping_add(u64::from(number)),
+            lineage: lineage.wrapping_mul(PRIME).wrapping_add(u64::from(self.attempt.saturating_sub(1))),
         }
     }
+}
+
+/// More than anything fans out into, or is attempted.
+const PRIME: u64 = 1_000_003;
+
+impl Way {
+    /// The `tracestate` that carries it; none where there is nothing to say.
+    #[must_use]
+    pub fn tracestate(self) -> Option<String> {
+        (self != Self::default()).then(|| format!("squall={:x}-{:x}", self.branch, self.lineage))
+    }
+}
+
+fn parse_way(text: &[u8]) -> Option<Way> {
+    let text = text.strip_prefix(b"squall=")?;
+    let dash = text.iter().position(|byte| *byte == b'-')?;
+    Some(Way { branch: parse_hex(&text[..dash])?, lineage: parse_hex(&text[dash + 1..])? })
 }
 
 /// `00-<32 hex digits>-<16 hex digits>-<flags>`.
@@ -47,12 +86,27 @@ fn parse_traceparent(text: &[u8]) -> Option<(CallId, u32)> {
 }
 
 fn parse_hex(digits: &[u8]) -> Option<u64> {
+    if digits.len() > 16 {
+        return None;
+    }
     digits.iter().try_fold(0, |value, digit| Some(value << 4 | u64::from(char::from(*digit).to_digit(16)?)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_way_travels_in_the_tracestate() {
+        let caller = |attempt, way| Caller { call: CallId::new(0, 0), attempt, deadline: Instant::NEVER, way };
+        assert_eq!(caller(1, Way::default()).way_onward(0).tracestate(), None);
+        let first = caller(2, Way::default()).way_onward(3);
+        let text = first.tracestate().unwrap();
+        assert_eq!((text.as_str(), parse_way(text.as_bytes())), ("squall=3-1", Some(first)));
+        let ways = [(1, 0), (2, 0), (1, 1)].map(|(attempt, number)| caller(attempt, first).way_onward(number));
+        assert!(ways[0] != ways[1] && ways[0].branch != ways[2].branch && ways[0].lineage == ways[2].lineage);
+        assert_eq!(parse_way(b"other=1"), None);
+    }
 
     #[test]
     fn the_call_travels_in_the_traceparent() {

@@ -37,7 +37,7 @@ pub mod proto {
     tonic::include_proto!("telemetry");
 }
 
-pub use self::caller::Caller;
+pub use self::caller::{Caller, Way};
 pub use self::gate::{Admitted, Enter, Gate, Refused};
 pub use self::handler::Handler;
 pub use self::interference::{End, Interference, Interruption, Moment};

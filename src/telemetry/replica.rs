@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use super::interference::{Interference, Verdict};
 use super::proto::AlertRequest;
 use super::trouble::Troubles;
-use super::{AlertKey, AlertLog, Caller, Gate, Knob, Link, Tally, Trouble, WallClock};
+use super::{AlertKey, AlertLog, Caller, Gate, Knob, Link, Tally, Trouble, WallClock, Way};
 use crate::clock::{self, Event, Instant, Woken};
 use crate::random::Key;
 use crate::record::{Kind, Recorder};
@@ -221,8 +221,11 @@ impl Replica {
     /// How long a worker is busy with a call, `others` being in service beside it.
     pub(super) fn service_time(&self, caller: &Caller, others: u32) -> Duration {
         let mut key = self.key.with(caller.call.bits());
+        if caller.way.branch != 0 {
+            key = key.with(caller.way.branch);
+        }
         if self.group.drawn_by == DrawnBy::Attempt {
-            key = key.with(u64::from(self.number)).with(u64::from(caller.attempt));
+            key = by_attempt(key.with(u64::from(self.number)), caller);
         }
         let mut time = self.group.service_time.sample(key.named("service").draw());
         time += self.group.concurrency.per_call * others;
@@ -242,7 +245,7 @@ impl Replica {
 
     /// How long one write to disk takes.
     pub(super) fn disk_time(&self, caller: &Caller) -> Duration {
-        let key = self.key.named("disk").with(caller.call.bits()).with(u64::from(caller.attempt));
+        let key = by_attempt(self.key.named("disk").with(caller.call.bits()), caller);
         let now = clock::now();
         let slow = move |trouble: &Trouble| match trouble {
             Trouble::SlowDisk(slowdown, ramp) => Some((slowdown.clone(), ramp.at(now))),
@@ -340,6 +343,12 @@ impl State {
             (Some(left), Capacity::Workers(workers)) => Capacity::Workers(left.min(workers)),
         }
     }
+}
+
+/// Draws anew for each attempt, and for each attempt of the tiers before that led to it.
+fn by_attempt(key: Key, caller: &Caller) -> Key {
+    let key = key.with(u64::from(caller.attempt));
+    if caller.way == Way::default() { key } else { key.with(caller.way.branch).with(caller.way.lineage) }
 }
 
 /// A time made longer, at a strength in [0, 1].

@@ -65,7 +65,9 @@ pub fn header(plan: &Plan, spec: TrialSpec) -> Header {
         servers: plan
             .servers
             .iter()
-            .map(|group| ServerNames {
+            .enumerate()
+            .map(|(place, group)| ServerNames {
+                called_by_clients: plan.clients.iter().any(|clients| clients.calls == place),
                 name: group.name.clone(),
                 replicas: group.replicas,
                 workers: match group.capacity {

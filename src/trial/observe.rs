@@ -27,6 +27,29 @@ impl Observer for Scribe {
     }
 }
 
+/// Writes down the attempts that one server makes in the tiers it calls.
+pub(super) struct TierScribe {
+    pub(super) recorder: Recorder,
+    pub(super) server: u32,
+}
+
+impl Observer for TierScribe {
+    fn on(&self, event: &Event) {
+        let Some(call) = event.call.map(|call| CallId::from_bits(call.0)) else { return };
+        let (server, attempt) = (self.server, event.attempt);
+        match &event.kind {
+            EventKind::AttemptStarted { .. } => {
+                self.recorder.record(Kind::TierAttemptStarted { server, call, attempt });
+            }
+            EventKind::AttemptEnded { code, origin, .. } => {
+                let (code, origin) = ((*code).into(), (*origin).into());
+                self.recorder.record(Kind::TierAttemptEnded { server, call, attempt, code, origin });
+            }
+            _ => {}
+        }
+    }
+}
+
 impl Scribe {
     fn of_client(&self, kind: &EventKind) -> Option<Kind> {
         let client = self.client;

@@ -8,15 +8,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::TrialSpec;
+use super::observe::TierScribe;
 use super::world::{Directory, FromHost};
 use crate::clock::Instant;
 use crate::net::{HostId, Network};
 use crate::random::Key;
+use crate::record::Recorder;
 use crate::resilience::{self, Ambient, CallDeadline, Client, InvalidConfig};
 use crate::scenario::{DownstreamStrategy, Plan, ServerGroup};
 use crate::telemetry::proto::AlertRequest;
 use crate::telemetry::proto::telemetry_service_client::TelemetryServiceClient;
-use crate::telemetry::{Caller, Upcall};
+use crate::telemetry::{Caller, Upcall, Way};
 
 /// The clients of the replica numbered `number`, which runs on `host`, to the tiers it calls.
 pub(super) fn upcalls(
@@ -25,7 +27,7 @@ pub(super) fn upcalls(
     (group, host, number): (&ServerGroup, HostId, u32),
     net: &Network,
     directory: &Arc<Directory>,
-    key: Key,
+    (key, recorder): (Key, &Recorder),
 ) -> Result<Vec<Box<dyn Upcall>>, InvalidConfig> {
     group
         .downstream
@@ -36,7 +38,8 @@ pub(super) fn upcalls(
                 DownstreamStrategy::Fixed(fixed) => &fixed.strategy,
             };
             let target = &plan.servers[downstream.server];
-            let ambient = Ambient::new(key.named("tier").with(u64::from(number)).named(&target.name));
+            let ambient = Ambient::new(key.named("tier").with(u64::from(number)).named(&target.name))
+                .observed_by(Arc::new(TierScribe { recorder: recorder.clone(), server: number }));
             let connector = FromHost::new(net, host, directory);
             let client = resilience::build(strategy, directory.target(target), connector, &ambient)?;
             let tier = Tier { stub: TelemetryServiceClient::new(client), fan_out: downstream.fan_out };
@@ -56,7 +59,9 @@ impl Upcall for Tier {
         alert: AlertRequest,
         caller: Caller,
     ) -> Pin<Box<dyn Future<Output = Result<(), tonic::Status>> + Send>> {
-        let calls: Vec<_> = (0..self.fan_out).map(|_| one(self.stub.clone(), alert.clone(), caller)).collect();
+        let calls: Vec<_> = (0..self.fan_out)
+            .map(|number| one(self.stub.clone(), alert.clone(), caller, caller.way_onward(number)))
+            .collect();
         Box::pin(async move {
             // All at once: the first error ends the wait, and the others are dropped with it.
             futures_util::future::try_join_all(calls).await.map(|_| ())
@@ -68,8 +73,12 @@ async fn one(
     mut stub: TelemetryServiceClient<Client>,
     alert: AlertRequest,
     caller: Caller,
+    way: Way,
 ) -> Result<(), tonic::Status> {
     let mut request = tonic::Request::new(alert);
+    if let Some(state) = way.tracestate().and_then(|state| state.parse().ok()) {
+        request.metadata_mut().insert("tracestate", state);
+    }
     let mut call = resilience::Call::new().id(resilience::CallId(caller.call.bits()));
     if caller.deadline != Instant::NEVER {
         call = call.deadline(CallDeadline(caller.deadline));

@@ -50,7 +50,7 @@ impl<'p> World<'p> {
             let draws = key.named("server").named(&group.name);
             let mut replicas = Vec::with_capacity(group.replicas as usize);
             for host in &hosts.servers[index] {
-                let upcalls = tier::upcalls(plan, spec, (group, *host, number), &net, &directory, key)?;
+                let upcalls = tier::upcalls(plan, spec, (group, *host, number), &net, &directory, (key, recorder))?;
                 let replica = Replica::new(group.clone(), number, draws, recorder.clone(), upcalls);
                 replicas.push(ServerHost::new(*host, Arc::new(replica)));
                 number += 1;

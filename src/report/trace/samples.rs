@@ -19,7 +19,7 @@ pub(super) fn header() -> Header {
             ClientNames { name: "devices".to_owned(), count: 2 },
             ClientNames { name: "robots".to_owned(), count: 1 },
         ],
-        servers: vec![ServerNames { name: "telemetry".to_owned(), replicas: 2, workers: 1 }],
+        servers: vec![ServerNames { name: "telemetry".to_owned(), replicas: 2, workers: 1, called_by_clients: true }],
         faults: vec![FaultNames { id: "crash-1".to_owned(), kind: "crash".to_owned(), line: 3, may_not_fire: false }],
     }
 }

@@ -19,7 +19,7 @@ use http_body_util::Full;
 
 use super::body::{Attempt, ChannelBody};
 use super::pool::{Lane, Pick};
-use super::{Channel, Connector, runner};
+use super::{Channel, Connector, foreign, runner};
 use crate::clock::{self, Instant};
 use crate::resilience::call::{Call, stamp_deadline};
 use crate::resilience::failure::outcome_of_h2;
@@ -154,7 +154,7 @@ impl<C: Connector> Future for ChannelFuture<C> {
             match ready!(Pin::new(&mut flight.response).poll(cx)) {
                 Ok(response) => {
                     let State::Flying(flight) = std::mem::replace(&mut self.state, State::Done) else { unreachable!() };
-                    return Poll::Ready(Ok(flight.land(response)));
+                    return Poll::Ready(Ok(flight.land(foreign::translated(response))));
                 }
                 Err(error) => {
                     if self.replay(&error) {

@@ -14,6 +14,7 @@ mod call;
 mod config;
 mod connection;
 mod endpoint;
+mod foreign;
 mod health;
 mod io;
 mod load;
