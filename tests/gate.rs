@@ -449,7 +449,8 @@ fn peak_kib(words: &[&str]) -> u64 {
     peak
 }
 
-/// A thousand trials take little more memory than fifty: what remains of one is a few kilobytes.
+/// A thousand trials take little more memory than fifty: what remains of one is its course over time and its figures, some
+/// twenty kilobytes while it is reported.
 #[cfg(target_os = "linux")]
 #[test]
 fn memory_does_not_grow_with_trials() {
@@ -470,7 +471,7 @@ fn memory_does_not_grow_with_trials() {
     figure("memory.trials_1000", many_mib, "MiB");
     let each_kib = many.saturating_sub(few) as f64 / 952.0;
     figure("memory.each_trial", each_kib, "KiB");
-    assert!(each_kib < 24.0, "{each_kib} KiB a trial");
+    assert!(each_kib < 48.0, "{each_kib} KiB a trial");
 }
 
 /// What the GitHub action does once it has the program: annotations on stdout, tables in the summary, the worst exit code.
