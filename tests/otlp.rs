@@ -62,10 +62,11 @@ impl TraceService for Collector {
 async fn a_collector_gets_the_tree_of_every_call() {
     let plan = squall::scenario::parse("storm.yaml", STORM, &Alone).unwrap();
     let spec = TrialSpec { strategy: 0, seed: 1, control: false };
-    let (header, events) =
-        std::thread::spawn(move || (trial::header(&plan, spec), trial::run(&plan, spec, Vec::<Event>::new()).unwrap()))
-            .join()
-            .unwrap();
+    let (header, events) = tokio::task::spawn_blocking(move || {
+        (trial::header(&plan, spec), trial::run(&plan, spec, Vec::<Event>::new()).unwrap())
+    })
+    .await
+    .unwrap();
 
     let (collector, endpoint) = Collector::listen().await;
     let sent = otlp::send(otlp::request(&header, &events, 0), &endpoint).await.unwrap();
