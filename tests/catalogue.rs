@@ -25,7 +25,6 @@ enum Key {
     Hedge,
     Keepalive,
     Limit,
-    MaxAge,
     Outlier,
     RateLimit,
     Retry,
@@ -34,8 +33,8 @@ enum Key {
 }
 
 use Key::{
-    AttemptTimeout, Balance as Balancing, Breaker, Budget, Deadline, EndpointBreaker, Hedge, Keepalive, Limit, MaxAge,
-    Outlier, RateLimit, Retry, Throttle, WaitForReady,
+    AttemptTimeout, Balance as Balancing, Breaker, Budget, Deadline, EndpointBreaker, Hedge, Keepalive, Limit, Outlier,
+    RateLimit, Retry, Throttle, WaitForReady,
 };
 
 const ROWS: &[(&str, &str, Key)] = &[
@@ -79,7 +78,7 @@ const ROWS: &[(&str, &str, Key)] = &[
     ("refused-stream", "retry", Retry),
     ("proxy-errors", "retry", Retry),
     ("max-streams", "bulkhead", Limit),
-    ("stalled-window", "max-age", MaxAge),
+    ("stalled-window", "max-age", Retry),
     ("deduplication", "retry-all", Retry),
     ("write-behind", "full-jitter", Retry),
     ("sync-log", "full-jitter", Retry),
@@ -107,7 +106,6 @@ impl Key {
             Self::Keepalive => channel.keepalive = None,
             Self::EndpointBreaker => channel.endpoint_breaker = None,
             Self::Outlier => channel.outlier = None,
-            Self::MaxAge => channel.max_age = None,
             Self::WaitForReady => channel.wait_for_ready = false,
             Self::Balance => channel.balance = Balance::RoundRobin,
             Self::Budget | Self::Backoff => {
