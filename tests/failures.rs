@@ -9,7 +9,13 @@ use std::time::Duration;
 use squall::clock::{self, Simulation};
 use squall::net::{Address, HostConfig, HostId, Impairment, LinkConfig, Network, Pairs, Stream, TcpSettings};
 use squall::random::Key;
+use squall::sim::Host;
+use squall::telemetry::proto::telemetry_service_client::TelemetryServiceClient;
+use squall::telemetry::proto::telemetry_service_server::{TelemetryService, TelemetryServiceServer};
+use squall::telemetry::proto::{AlertRequest, AlertResponse};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tonic::transport::{Channel, Endpoint, Server};
+use tonic::{Code, Request, Response, Status};
 
 const RTT: Duration = Duration::from_millis(10);
 const PORT: u16 = 80;
@@ -382,4 +388,63 @@ const TABLE: &[Row] = &[
 fn every_failure_has_its_shape() {
     let wrong: Vec<String> = TABLE.iter().flat_map(Row::check).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Answers after 100 ms.
+struct Slow;
+
+const WORK: Duration = Duration::from_millis(100);
+
+#[tonic::async_trait]
+impl TelemetryService for Slow {
+    async fn report_alert(&self, _: Request<AlertRequest>) -> Result<Response<AlertResponse>, Status> {
+        clock::sleep(WORK).await;
+        Ok(Response::new(AlertResponse { acknowledged: true, tracking_id: "1".to_owned() }))
+    }
+}
+
+/// The code of a call on `channel`, and when it ended, in seconds of the simulation.
+async fn report(channel: Channel) -> (Code, f64) {
+    let answer = TelemetryServiceClient::new(channel).report_alert(AlertRequest::default()).await;
+    (answer.map_or_else(|status| status.code(), |_| Code::Ok), clock::now().as_secs_f64())
+}
+
+/// The row that needs HTTP/2: GOAWAY tells the client to start nothing more, what is open ends as if nothing had happened,
+/// and then the connection closes. RFC 9113, 6.8. A call that comes too late connects again: Linux completes the handshake
+/// as long as the socket listens, and answers with RST what nobody had accepted by the time it is closed.
+#[test]
+fn a_graceful_drain_ends_what_is_open_and_starts_nothing_new() {
+    let (open, late, after) = Simulation::new()
+        .run(async {
+            let net = Network::new(Key::from_seed(1));
+            let host = |name: &str| Host::new(net.clone(), net.add_host(HostConfig::named(name.to_owned())));
+            let (client, server) = (host("client"), host("server"));
+            net.set_default_link(LinkConfig::with_latency(RTT / 2));
+            let listener = server.listen(50_051).expect("the port is free");
+            let (drain, told) = tokio::sync::oneshot::channel::<()>();
+            server.spawn(async move {
+                let stop = async { told.await.unwrap_or_default() };
+                let service = Server::builder().add_service(TelemetryServiceServer::new(Slow));
+                service.serve_with_incoming_shutdown(listener, stop).await.expect("the server runs");
+            });
+            let endpoint = Endpoint::from_static("http://server:50051");
+            let channel = endpoint.connect_with_connector(client.connector()).await.expect("connects");
+            let began = clock::now().as_secs_f64();
+            let open = tokio::spawn(report(channel.clone()));
+            clock::sleep(RTT * 2).await;
+            drain.send(()).expect("the server listens for it");
+            clock::sleep(RTT * 2).await;
+            let late = tokio::spawn(report(channel.clone()));
+            let (open, late) = (open.await.unwrap(), late.await.unwrap());
+            let gone = clock::now().as_secs_f64();
+            let after = report(channel).await;
+            ((open.0, open.1 - began), (late.0, late.1 - began), (after.0, after.1 - gone))
+        })
+        .expect("the simulation ends");
+    assert_eq!(open.0, Code::Ok);
+    assert!((open.1 - 0.11).abs() < 0.001, "an open call takes its service time and a round trip: {open:?}");
+    assert_eq!(late.0, Code::Unavailable);
+    assert!((0.1..0.13).contains(&late.1), "it waits in the backlog until the server is gone: {late:?}");
+    assert_eq!(after.0, Code::Unavailable);
+    assert!((after.1 - 0.01).abs() < 0.001, "and then is refused, after a round trip: {after:?}");
 }

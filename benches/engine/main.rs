@@ -70,6 +70,8 @@ fn main() {
     figure("engine.full_vs_duplex", full / duplex, "x");
     figure("engine.loss1_vs_duplex", lossy / duplex, "x");
     figure("engine.turmoil_vs_full", turmoil / full, "x");
+    // Like with like: turmoil has no layers, no recording and no analysis.
+    figure("engine.turmoil_vs_calm", turmoil / calm, "x");
     scale(quick);
     let idle = seconds(&|| squall_stack::idle_hour(if quick { 10 } else { 1_000 }));
     figure("engine.idle_hour", idle, "s");
