@@ -18,6 +18,9 @@ pub(crate) struct Cost {
     pub(crate) share: f64,
 }
 
+/// Takes a figure out of a round: nanoseconds and allocations, contender by contender.
+type Pick<'a> = dyn Fn(&[(f64, f64)]) -> f64 + 'a;
+
 /// What a call of the first contender costs, and what each of the others adds to it.
 pub(crate) fn compare(
     mut contenders: Vec<Contender<'_>>,
@@ -29,7 +32,7 @@ pub(crate) fn compare(
     }
     let costs: Vec<Vec<(f64, f64)>> =
         (0..rounds).map(|_| contenders.iter_mut().map(|(_, contender)| turn(contender, calls)).collect()).collect();
-    let median_of = |pick: &dyn Fn(&[(f64, f64)]) -> f64| median(costs.iter().map(|round| pick(round)).collect());
+    let median_of = |pick: &Pick<'_>| median(costs.iter().map(|round| pick(round)).collect());
     let first = Cost { ns: median_of(&|round| round[0].0), allocations: median_of(&|round| round[0].1), share: 1.0 };
     let others = contenders.iter().enumerate().skip(1).map(|(at, (name, _))| {
         let cost = Cost {

@@ -58,9 +58,9 @@ where
     let calls = move |calls| {
         runtime.block_on(async {
             for id in 0..calls {
-                call(service.clone(), id, deadline).await
+                call(service.clone(), id, deadline).await;
             }
-        })
+        });
     };
     (name, Box::new(calls))
 }

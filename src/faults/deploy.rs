@@ -14,6 +14,9 @@ use crate::random::{Distribution, Key, Probability};
 use crate::scenario::{CrashHow, Grpc, GrpcHarm, GrpcWhen, Members, Selector, Slowdown};
 use crate::telemetry::{Interference, Knob, Tally, Trouble};
 
+/// Who runs the new version by now, and what to undo; `None` once it is taken back.
+type Replaced = Option<Vec<(Members, Knob)>>;
+
 /// A worse version on its way.
 pub(super) struct Deploy {
     server: Members,
@@ -23,8 +26,7 @@ pub(super) struct Deploy {
     factor: f64,
     errors: Probability,
     key: Key,
-    /// Who runs the new version by now, and what to undo; `None` once it is taken back.
-    replaced: Arc<Mutex<Option<Vec<(Members, Knob)>>>>,
+    replaced: Arc<Mutex<Replaced>>,
     tally: Tally,
 }
 

@@ -154,8 +154,11 @@ fn every_format_says_why() {
     insta::assert_snapshot!("human", written(|run, out| human::write(run, options, out)));
 }
 
-/// The dialect of nextest as a schema: an element, what it may stand in, the attributes it must have, and those it may have.
-const SCHEMA: [(&str, &[&str], &[&str], &[&str]); 8] = [
+/// An element, what it may stand in, the attributes it must have, and those it may have.
+type Element = (&'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str]);
+
+/// The dialect of nextest as a schema.
+const SCHEMA: [Element; 8] = [
     ("testsuites", &[""], &["name", "tests", "skipped", "failures", "errors"], &["uuid", "timestamp", "time"]),
     ("testsuite", &["testsuites"], &["name", "tests", "skipped", "errors", "failures"], &["timestamp", "time"]),
     ("testcase", &["testsuite"], &["name", "classname"], &["timestamp", "time"]),

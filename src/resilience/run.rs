@@ -77,7 +77,7 @@ impl Run {
                 self.gate(place, AnyGate::Breaker(Breaker::build(config.clone(), ambient, name)?));
             }
             LayerConfig::Limit(config) => {
-                self.gate(place, AnyGate::Limit(Limit::build(config.clone(), ambient, name)?))
+                self.gate(place, AnyGate::Limit(Limit::build(config.clone(), ambient, name)?));
             }
             LayerConfig::Throttle(config) => {
                 self.gate(place, AnyGate::Throttle(Throttle::build(config.clone(), ambient, name)?));

@@ -11,10 +11,13 @@ use crate::clock::Instant;
 /// The virtual world's birthday, 2026-01-01T00:00:00Z, in nanoseconds since 1970.
 const EPOCH_NS: i64 = 1_767_225_600_000_000_000;
 
+/// A fault's hold on a clock, by how many nanoseconds it is off, and whom to tell.
+type Skew = (Knob, i64, Tally);
+
 /// A host's clock, with what faults did to it.
 #[derive(Debug, Default)]
 pub struct WallClock {
-    skews: Mutex<(u64, Vec<(Knob, i64, Tally)>)>,
+    skews: Mutex<(u64, Vec<Skew>)>,
 }
 
 impl WallClock {
