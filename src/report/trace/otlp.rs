@@ -1,6 +1,6 @@
 //! OpenTelemetry: calls, attempts, waits and handlers as spans, in the JSON encoding of OTLP.
 //!
-//! Jaeger, Tempo and the collector read it; with the feature `otlp`, [`send`] delivers the same to a collector over gRPC. The
+//! Jaeger, Tempo and the collector read it; with the feature `otlp`, `send` delivers the same to a collector over gRPC. The
 //! ids are those that travel on the simulated wire in `traceparent`: the low half of a trace id is the call.
 //!
 //! Source: OTLP specification 1.x, "JSON Protobuf Encoding"; OpenTelemetry semantic conventions for RPC.
