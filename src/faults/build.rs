@@ -5,7 +5,7 @@ use super::clock::ClockSkew;
 use super::connection::{Goaway, IdleKill, Lost, PortFault};
 use super::crash::Crash;
 use super::crash_loop::CrashLoop;
-use super::deploy::Deploy;
+use super::deploy::Rollout;
 use super::fleet::{Autoscale, RollingRestart};
 use super::grpc::GrpcFault;
 use super::network::LinkFault;
@@ -23,9 +23,7 @@ pub(super) fn build(plan: &FaultPlan, key: Key) -> Box<dyn Fault> {
         FaultKind::Crash { server, some, how, lose } => Box::new(Crash::new(server, some, how, lose, key)),
         FaultKind::CrashLoop { server, up, down, cap } => Box::new(CrashLoop::new(server, up, down, cap)),
         FaultKind::RollingRestart { server, down, how } => Box::new(RollingRestart::new(server, down, how)),
-        FaultKind::Deploy { server, batch, down, how, factor, errors } => {
-            Box::new(Deploy::new(server, batch, down, how, factor, errors, key))
-        }
+        FaultKind::Deploy(plan) => Box::new(Rollout::new(plan, key)),
         FaultKind::Autoscale { server, to, grace } => Box::new(Autoscale::new(server, to, grace)),
         FaultKind::Pause { server } => Box::new(Pause::new(server)),
         kind @ (FaultKind::Partition { .. }

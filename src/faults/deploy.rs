@@ -1,63 +1,52 @@
 //! A version that is worse, rolled out in batches. Nothing crashes that would not be replaced anyway: the harm comes with what
 //! replaces it. It fires for each process that was replaced.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::crash::one;
 use super::fleet::replace;
 use super::grpc::{Active, Of};
-use super::{Fault, Stage, Window};
+use super::{Fault, Stage, Window, lock};
 use crate::clock::{self, Ramp};
 use crate::net::Counts;
-use crate::random::{Distribution, Key, Probability};
-use crate::scenario::{CrashHow, Grpc, GrpcHarm, GrpcWhen, Members, Selector, Slowdown};
+use crate::random::{Distribution, Key};
+use crate::scenario::{Deploy, Grpc, GrpcHarm, GrpcWhen, Members, Selector, Slowdown};
 use crate::telemetry::{Interference, Knob, Tally, Trouble};
 
 /// Who runs the new version by now, and what to undo; `None` once it is taken back.
 type Replaced = Option<Vec<(Members, Knob)>>;
 
 /// A worse version on its way.
-pub(super) struct Deploy {
-    server: Members,
-    batch: u32,
-    down: Duration,
-    how: CrashHow,
-    factor: f64,
-    errors: Probability,
+pub(super) struct Rollout {
+    plan: Deploy,
     key: Key,
     replaced: Arc<Mutex<Replaced>>,
     tally: Tally,
 }
 
-impl Deploy {
-    pub(super) fn new(
-        server: Members,
-        batch: u32,
-        down: Duration,
-        how: CrashHow,
-        factor: f64,
-        errors: Probability,
-        key: Key,
-    ) -> Self {
-        Self { server, batch, down, how, factor, errors, key, replaced: Arc::default(), tally: Tally::default() }
+impl Rollout {
+    pub(super) fn new(plan: Deploy, key: Key) -> Self {
+        Self { plan, key, replaced: Arc::default(), tally: Tally::default() }
     }
 
     /// The batches, in order.
     fn batches(&self) -> Vec<Members> {
-        let range = self.server.range.clone();
-        let batch =
-            |start: u32| Members { group: self.server.group, range: start..(start + self.batch).min(range.end) };
-        range.clone().step_by(self.batch as usize).map(batch).collect()
+        let range = self.plan.server.range.clone();
+        let batch = |start: u32| Members {
+            group: self.plan.server.group,
+            range: start..(start + self.plan.batch).min(range.end),
+        };
+        range.clone().step_by(self.plan.batch as usize).map(batch).collect()
     }
 
     /// What is wrong with the new version.
     fn version(&self, window: Window) -> (Trouble, Arc<dyn Interference>) {
-        let slowdown = Slowdown { factor: self.factor, add: Distribution::default() };
+        let slowdown = Slowdown { factor: self.plan.factor, add: Distribution::default() };
         let grpc = Grpc {
-            server: self.server.clone(),
+            server: self.plan.server.clone(),
             method: String::new(),
-            rate: self.errors,
+            rate: self.plan.errors,
             when: GrpcWhen::BeforeHandler,
             delay: Distribution::default(),
             harm: GrpcHarm::Status { code: tonic::Code::Internal, message: "a bug".to_owned(), pushback: None },
@@ -72,7 +61,7 @@ fn always() -> Ramp {
     Ramp::rising(clock::Instant::ORIGIN, Duration::ZERO)
 }
 
-impl Fault for Deploy {
+impl Fault for Rollout {
     fn start(&mut self, stage: &Stage, window: Window) {
         let batches = self.batches();
         let apart = window.lasts / u32::try_from(batches.len()).unwrap_or(1).max(1);
@@ -80,7 +69,7 @@ impl Fault for Deploy {
         *lock(&self.replaced) = Some(Vec::new());
         for (turn, members) in (0..).zip(batches) {
             let (stage, tally, replaced) = (stage.clone(), self.tally.clone(), Arc::clone(&self.replaced));
-            let (down, how, trouble, bug) = (self.down, self.how, trouble.clone(), Arc::clone(&bug));
+            let (down, how, trouble, bug) = (self.plan.down, self.plan.how, trouble.clone(), Arc::clone(&bug));
             tokio::spawn(async move {
                 clock::sleep(apart * turn).await;
                 replace(&stage, &members, down, how, &tally).await;
@@ -108,8 +97,4 @@ impl Fault for Deploy {
     fn counts(&self, _: &Stage) -> Counts {
         self.tally.counts()
     }
-}
-
-fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

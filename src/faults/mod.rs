@@ -24,6 +24,8 @@ pub(crate) use self::network::{byte_rate, loss_model};
 pub use self::stage::{ServerHost, Stage};
 pub use self::timeline::Timeline;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use crate::net::Counts;
 
 /// A fault, ready to happen: perhaps several times, one window after another.
@@ -48,4 +50,9 @@ struct Window {
     number: u64,
     /// How long it lasts.
     lasts: std::time::Duration,
+}
+
+/// A lock that a panic elsewhere does not take away: what it guards is whole between any two statements.
+fn lock<T: ?Sized>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,10 +3,10 @@
 //! A fault on links is an impairment laid over them and taken off again; overlapping ones add up. What it fired on are the
 //! packets that it really lost, delayed, doubled or held back.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{Fault, Stage, Window};
+use super::{Fault, Stage, Window, lock};
 use crate::clock;
 use crate::net::{ByteRate, Counts, Impairment, ImpairmentId, LossModel, Network, Pairs, Reorder};
 use crate::random::Distribution;
@@ -129,10 +129,6 @@ async fn flap(net: Network, laid: Arc<Mutex<Laid>>, link: (Pairs, Impairment), d
         laid.lay(&net, link.0.clone(), link.1.clone());
         mine = laid.active;
     }
-}
-
-fn lock(laid: &Mutex<Laid>) -> MutexGuard<'_, Laid> {
-    laid.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 pub(super) fn pairs(stage: &Stage, a: &Members, b: &Members, direction: Direction) -> Pairs {

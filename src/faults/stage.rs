@@ -1,7 +1,8 @@
 //! The stage on which faults play: who is there, and what can be done to them.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
+use super::lock;
 use crate::net::{HostId, Network};
 use crate::random::Key;
 use crate::record::{HostChange, Kind, Recorder};
@@ -58,7 +59,7 @@ impl ServerHost {
     }
 
     fn process(&self) -> MutexGuard<'_, Option<Running>> {
-        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.process)
     }
 }
 

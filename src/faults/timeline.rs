@@ -1,8 +1,8 @@
 //! When faults happen: one task a fault, asleep between its windows.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use super::{Fault, Stage, Window, build};
+use super::{Fault, Stage, Window, build, lock};
 use crate::clock::{self, Instant};
 use crate::random::Key;
 use crate::record::Kind;
@@ -38,7 +38,7 @@ impl Timeline {
     /// Records what each fault applied to and what it changed.
     pub fn count(&self) {
         for (number, fault) in self.faults.iter().enumerate() {
-            let counts = fault.lock().unwrap_or_else(PoisonError::into_inner).counts(&self.stage);
+            let counts = lock(fault).counts(&self.stage);
             self.stage.recorder().record(Kind::FaultCounted {
                 fault: number as u32,
                 matched: counts.matched,
@@ -57,13 +57,9 @@ async fn play(stage: Stage, plan: FaultPlan, fault: u32, key: Key, shared: Share
         }
         stage.recorder().record(Kind::FaultStarted { fault });
         let lasts = window.end - window.start;
-        with(&shared, |fault| fault.start(&stage, Window { number, lasts }));
+        lock(&shared).start(&stage, Window { number, lasts });
         clock::sleep_until(Instant::ORIGIN + window.end).await;
-        with(&shared, |fault| fault.stop(&stage));
+        lock(&shared).stop(&stage);
         stage.recorder().record(Kind::FaultEnded { fault });
     }
-}
-
-fn with(shared: &Shared, act: impl FnOnce(&mut dyn Fault)) {
-    act(shared.lock().unwrap_or_else(PoisonError::into_inner).as_mut());
 }

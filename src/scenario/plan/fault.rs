@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tonic::Code;
 
-use super::{Bandwidth, Loss, Members, Pushback};
+use super::fault_grpc::Grpc;
+use super::{Bandwidth, Loss, Members};
 use crate::random::{Distribution, Probability};
 
 /// One declared fault.
@@ -91,20 +92,7 @@ pub enum FaultKind {
         cap: Duration,
     },
     /// Replicas are replaced in batches by a version that is worse. At the end of the window all are the old one again.
-    Deploy {
-        /// Who, in order.
-        server: Members,
-        /// How many at a time. At least one.
-        batch: u32,
-        /// How long each is down.
-        down: Duration,
-        /// In what manner the old one goes.
-        how: CrashHow,
-        /// How much slower the new one is. At least 1.
-        factor: f64,
-        /// The share of calls that the new one fails with `INTERNAL`.
-        errors: Probability,
-    },
+    Deploy(Deploy),
     /// Only some replicas run during the window; the others are drained at its start and start cold at its end.
     Autoscale {
         /// Who.
@@ -390,95 +378,21 @@ pub enum Withheld {
     Settings,
 }
 
-/// Calls that fare badly inside gRPC.
+/// A version that is worse, and how it comes.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Grpc {
-    /// Where.
+pub struct Deploy {
+    /// Who gets it, in order.
     pub server: Members,
-    /// Only this method. Empty: every method.
-    pub method: String,
-    /// The share of calls, each drawn on its own.
-    pub rate: Probability,
-    /// At which point.
-    pub when: GrpcWhen,
-    /// How long the call is held up there.
-    pub delay: Distribution,
-    /// What becomes of it then.
-    pub harm: GrpcHarm,
-}
-
-/// At which point a call is interfered with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GrpcWhen {
-    /// Before the handler ran: nothing was recorded.
-    BeforeHandler,
-    /// After the handler committed: the alert is recorded.
-    AfterHandler,
-}
-
-/// What becomes of a call.
-#[derive(Clone, Debug, PartialEq)]
-pub enum GrpcHarm {
-    /// It goes on.
-    None,
-    /// It ends with a status.
-    Status {
-        /// Which. Never `Ok`.
-        code: Code,
-        /// Its message.
-        message: String,
-        /// What the trailers say about retrying; `None` says nothing.
-        pushback: Option<Pushback>,
-    },
-    /// Its stream is reset (RST_STREAM) with this code.
-    Reset(StreamReset),
-    /// It is answered by something that speaks HTTP but not gRPC, as a proxy does, with this status.
-    Http(u16),
-    /// Its answer comes, but not as it should be.
-    Answer(SpoiltAnswer),
-    /// Headers and trailers of its answer are set to these values, names in lower case.
-    Metadata {
-        /// Of the headers.
-        headers: Vec<(String, String)>,
-        /// Of the trailers.
-        trailers: Vec<(String, String)>,
-    },
-}
-
-/// The code of an RST_STREAM (RFC 9113, section 7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StreamReset {
-    /// NO_ERROR, 0.
-    NoError,
-    /// PROTOCOL_ERROR, 1.
-    ProtocolError,
-    /// INTERNAL_ERROR, 2.
-    InternalError,
-    /// FLOW_CONTROL_ERROR, 3.
-    FlowControlError,
-    /// REFUSED_STREAM, 7: certainly not processed.
-    RefusedStream,
-    /// CANCEL, 8.
-    Cancel,
-    /// ENHANCE_YOUR_CALM, 11.
-    EnhanceYourCalm,
-    /// INADEQUATE_SECURITY, 12.
-    InadequateSecurity,
-}
-
-/// What is wrong with an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SpoiltAnswer {
-    /// The stream ends after the message, without trailers.
-    NoTrailers,
-    /// The trailers say OK, and no message came.
-    NoMessage,
-    /// The message cannot be decoded.
-    Corrupt,
-    /// The message is announced as longer than it is.
-    Truncated,
-    /// The stream is reset after the first message, in place of trailers.
-    Cut,
+    /// How many at a time. At least one.
+    pub batch: u32,
+    /// How long each is down.
+    pub down: Duration,
+    /// In what manner the old one goes.
+    pub how: CrashHow,
+    /// How much slower the new one is. At least 1.
+    pub factor: f64,
+    /// The share of calls that the new one fails with `INTERNAL`.
+    pub errors: Probability,
 }
 
 impl FaultKind {
@@ -500,7 +414,7 @@ impl FaultKind {
             Self::SlowServer { .. } => "slow_server",
             Self::CapacityDrop { .. } => "capacity_drop",
             Self::CrashLoop { .. } => "crash_loop",
-            Self::Deploy { .. } => "deploy",
+            Self::Deploy(_) => "deploy",
             Self::Autoscale { .. } => "autoscale",
             Self::Jitter { .. } => "jitter",
             Self::Reorder { .. } => "reorder",

@@ -9,6 +9,7 @@
 mod client;
 mod expectation;
 mod fault;
+mod fault_grpc;
 mod link;
 mod server;
 mod strategy;
@@ -19,9 +20,9 @@ use std::time::Duration;
 pub use self::client::{Channels, ClientGroup, Load, Phase};
 pub use self::expectation::{Aggregate, Bound, ErrorFilter, Expectation, Op, Scope, Strategies};
 pub use self::fault::{
-    CrashHow, Direction, FaultKind, FaultPlan, Grpc, GrpcHarm, GrpcWhen, Lose, Selector, Slowdown, SpoiltAnswer,
-    StreamReset, TimeWindow, Withheld,
+    CrashHow, Deploy, Direction, FaultKind, FaultPlan, Lose, Selector, Slowdown, TimeWindow, Withheld,
 };
+pub use self::fault_grpc::{Grpc, GrpcHarm, GrpcWhen, SpoiltAnswer, StreamReset};
 pub use self::link::{Bandwidth, LinkPlan, Loss};
 pub use self::server::{
     Capacity, Concurrency, Discipline, Downstream, DownstreamStrategy, DrawnBy, Durability, OnCancel, Pushback,

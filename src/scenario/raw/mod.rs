@@ -6,6 +6,7 @@
 //! is for [`check`](super::check) to say. Enums are externally tagged and nothing is flattened: only so does every
 //! mistake keep its place.
 
+mod channel;
 mod client;
 mod de;
 mod fault;
@@ -14,12 +15,14 @@ mod fault_kinds;
 mod field;
 mod link;
 mod quantity;
+mod retry;
 mod server;
 mod strategy;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub(crate) use self::channel::*;
 pub(crate) use self::client::{Bursts, Channels, Client, Load, Phase};
 pub(crate) use self::de::read;
 pub(crate) use self::fault::*;
@@ -28,6 +31,7 @@ pub(crate) use self::fault_kinds::*;
 pub(crate) use self::field::{Entries, Field, ScalarOr};
 pub(crate) use self::link::{Distribution, Link, LossModel, LossOr, Quantile, Times};
 pub(crate) use self::quantity::{Rate, Share, Size, Speed, Time};
+pub(crate) use self::retry::*;
 pub(crate) use self::server::{
     Cold, Discipline, Downstream, DrawnBy, Durability, OnCancel, Pushback, Queue, Server, WhenFull,
 };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::random::Probability;
 use crate::scenario::check::Checker;
 use crate::scenario::diagnostics::{Mistake, Span};
-use crate::scenario::plan::{CrashHow, FaultKind, Lose, TimeWindow};
+use crate::scenario::plan::{CrashHow, Deploy, FaultKind, Lose, TimeWindow};
 use crate::scenario::raw::{self, Field};
 use crate::scenario::units::show_duration;
 
@@ -84,14 +84,14 @@ impl Checker<'_> {
         let server = self.servers_of(&it.server, "server", at)?;
         let (down, batch) = (Self::time(&it.down, SECOND), it.batch.or(1).max(1));
         self.turns_fit(windows, server.range.len() as u32, batch, down, at);
-        Some(FaultKind::Deploy {
+        Some(FaultKind::Deploy(Deploy {
             server,
             batch,
             down,
             how: Self::how(&it.how, CrashHow::Graceful(GRACE)),
             factor: it.factor.or(1.0),
             errors: it.errors.get().map_or(Probability::NEVER, |share| share.0),
-        })
+        }))
     }
 
     pub(super) fn autoscale(&mut self, field: &Field<raw::Autoscale>) -> Option<FaultKind> {

@@ -14,7 +14,7 @@ use super::Checker;
 use super::names::Allowed;
 use crate::random::Probability;
 use crate::scenario::diagnostics::{Mistake, Span};
-use crate::scenario::plan::{FaultKind, FaultPlan, Group, Members, Selector, ServerGroup, TimeWindow};
+use crate::scenario::plan::{Deploy, FaultKind, FaultPlan, Group, Members, Selector, ServerGroup, TimeWindow};
 use crate::scenario::raw::{self, Field};
 use crate::scenario::vocabulary::{FAULTS, FaultInfo};
 
@@ -200,7 +200,7 @@ impl Checker<'_> {
             FaultKind::Crash { server, .. }
             | FaultKind::CrashLoop { server, .. }
             | FaultKind::RollingRestart { server, .. }
-            | FaultKind::Deploy { server, .. } => Some(server.clone()),
+            | FaultKind::Deploy(Deploy { server, .. }) => Some(server.clone()),
             FaultKind::Autoscale { server, to, .. } => {
                 Some(Members { group: server.group, range: server.range.start + to..server.range.end })
             }
