@@ -5,15 +5,16 @@
 //! behaviour does. A table at the end ranks the schedules, and shows how much hangs on base and cap.
 
 mod measure;
+#[path = "../common/print.rs"]
+mod print;
 mod storms;
 mod table;
 
 use std::time::Duration;
 
-use criterion::measurement::Measurement;
 use criterion::{Criterion, SamplingMode};
 
-use measure::{ServerWork, VirtualTime};
+use measure::Handed;
 use storms::{BACKOFFS, Cost, STORMS, Storm};
 
 /// Each seed is a sample; criterion wants at least ten.
@@ -26,19 +27,14 @@ fn main() {
         .iter()
         .map(|storm| BACKOFFS.iter().map(|backoff| storms::weather(storm, backoff.schedule, seeds)).collect())
         .collect();
-    bench(VirtualTime, "completion", &costs, |cost| cost.completion_ms);
-    bench(ServerWork, "work", &costs, |cost| cost.executions);
+    bench(Handed::in_unit("ms"), "completion", &costs, |cost| cost.completion_ms);
+    bench(Handed::in_unit("handlers"), "work", &costs, |cost| cost.executions);
     table::ranking(&costs);
     table::sensitivity(seeds.min(5));
 }
 
 /// Hands criterion one sample a seed.
-fn bench<M: Measurement<Value = f64> + 'static>(
-    measurement: M,
-    what: &str,
-    costs: &[Vec<Vec<Cost>>],
-    figure: impl Fn(&Cost) -> f64,
-) {
+fn bench(measurement: Handed, what: &str, costs: &[Vec<Vec<Cost>>], figure: impl Fn(&Cost) -> f64) {
     let mut criterion = Criterion::default()
         .with_measurement(measurement)
         // One call warms up, which costs nothing here; so how many there are never depends on how fast the machine is.

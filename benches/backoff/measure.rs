@@ -1,13 +1,43 @@
-//! What criterion measures here instead of wall time.
+//! What criterion measures here instead of wall time: values that it is handed, in virtual time or in server work.
 
 use criterion::Throughput;
 use criterion::measurement::{Measurement, ValueFormatter};
 
-/// Virtual milliseconds until the last call of a storm is done.
-pub(crate) struct VirtualTime;
+/// Adds up what `iter_custom` returns, and prints it in one unit.
+pub(crate) struct Handed(Plain);
 
-/// Handlers that the server ran for a storm.
-pub(crate) struct ServerWork;
+impl Handed {
+    pub(crate) fn in_unit(unit: &'static str) -> Self {
+        Self(Plain(unit))
+    }
+}
+
+impl Measurement for Handed {
+    type Intermediate = ();
+    type Value = f64;
+
+    fn start(&self) {}
+
+    fn end(&self, (): ()) -> f64 {
+        0.0
+    }
+
+    fn add(&self, one: &f64, other: &f64) -> f64 {
+        one + other
+    }
+
+    fn zero(&self) -> f64 {
+        0.0
+    }
+
+    fn to_f64(&self, value: &f64) -> f64 {
+        *value
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        &self.0
+    }
+}
 
 /// Prints values with a fixed unit.
 struct Plain(&'static str);
@@ -25,38 +55,3 @@ impl ValueFormatter for Plain {
         self.0
     }
 }
-
-/// Both measurements are handed their values, so they only add them up.
-macro_rules! handed {
-    ($name:ident, $unit:literal) => {
-        impl Measurement for $name {
-            type Intermediate = ();
-            type Value = f64;
-
-            fn start(&self) {}
-
-            fn end(&self, (): ()) -> f64 {
-                0.0
-            }
-
-            fn add(&self, one: &f64, other: &f64) -> f64 {
-                one + other
-            }
-
-            fn zero(&self) -> f64 {
-                0.0
-            }
-
-            fn to_f64(&self, value: &f64) -> f64 {
-                *value
-            }
-
-            fn formatter(&self) -> &dyn ValueFormatter {
-                &Plain($unit)
-            }
-        }
-    };
-}
-
-handed!(VirtualTime, "ms");
-handed!(ServerWork, "handlers");

@@ -91,7 +91,9 @@ faults:
 /// What one seed of a storm cost.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cost {
-    /// The longest that any call took.
+    /// The share of calls that came back OK.
+    pub(crate) success: f64,
+    /// The longest that any call took, whether it succeeded or gave up.
     pub(crate) completion_ms: f64,
     pub(crate) attempts: f64,
     pub(crate) executions: f64,
@@ -104,6 +106,7 @@ impl Cost {
     pub(crate) fn mean(costs: &[Self]) -> Self {
         let mean = |figure: fn(&Self) -> f64| costs.iter().map(figure).sum::<f64>() / costs.len() as f64;
         Self {
+            success: mean(|cost| cost.success),
             completion_ms: mean(|cost| cost.completion_ms),
             attempts: mean(|cost| cost.attempts),
             executions: mean(|cost| cost.executions),
@@ -140,6 +143,7 @@ fn cost(plan: &Plan, seed: u64) -> Cost {
     let metrics = trial::run(plan, spec, fold).expect("the trial runs").finish();
     let figure = |metric| metrics.whole().value(metric, ErrorFilter::ANY).unwrap_or_default();
     Cost {
+        success: figure(Metric::SuccessRate),
         completion_ms: figure(Metric::MaxLatency),
         attempts: figure(Metric::Attempts),
         executions: figure(Metric::Executions),

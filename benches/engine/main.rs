@@ -4,12 +4,14 @@
 //! the best round counts: noise on a shared machine only ever adds.
 
 mod duplex;
+#[path = "../common/print.rs"]
+mod print;
 mod squall_stack;
 mod turmoil_stack;
 
-use std::io::Write as _;
 use std::time::Instant;
 
+use print::figure;
 use squall::telemetry::proto::telemetry_service_server::TelemetryService;
 use squall::telemetry::proto::{AlertRequest, AlertResponse};
 use tonic::{Request, Response, Status};
@@ -105,9 +107,4 @@ fn seconds(run: &dyn Fn()) -> f64 {
     let start = Instant::now();
     run();
     start.elapsed().as_secs_f64()
-}
-
-fn figure(name: &str, value: f64, unit: &str) {
-    // A closed pipe ends the benchmark's usefulness, not its correctness.
-    let _ = writeln!(std::io::stdout(), "figure {name} = {value:.3} {unit}");
 }

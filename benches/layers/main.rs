@@ -5,9 +5,9 @@
 //! Rule: what is compared runs in turns, a few hundred calls each, and a figure is the median of what the turns of one round differ
 //! by. A machine that is busy with something else is busy for all of them.
 
-#![expect(clippy::print_stdout, reason = "a bench prints")]
-
 mod alone;
+#[path = "../common/print.rs"]
+mod print;
 #[path = "../../tests/peer/raw.rs"]
 mod raw;
 mod stack;
@@ -18,6 +18,7 @@ use std::alloc::System;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
+use self::print::{figure, say};
 use self::turns::Cost;
 
 #[global_allocator]
@@ -33,19 +34,19 @@ fn main() {
     }
 
     let (bare, layers) = alone::measure();
-    println!("a call of a service that answers at once: {:.0} ns, {:.0} allocations", bare.ns, bare.allocations);
+    say(&format!("a call of a service that answers at once: {:.0} ns, {:.0} allocations", bare.ns, bare.allocations));
     for (name, cost) in layers {
-        println!("  {name} adds {:.0} ns, {:.0} allocations", cost.ns, cost.allocations);
-        println!("figure layers.{name} = {:.0} ns", cost.ns);
+        say(&format!("  {name} adds {:.0} ns, {:.0} allocations", cost.ns, cost.allocations));
+        figure(&format!("layers.{name}"), cost.ns, "ns");
     }
 
     let (bare, stacks) = wire::measure(&runtime);
-    println!("a bare tonic call in process: {:.0} ns, {:.0} allocations", bare.ns, bare.allocations);
+    say(&format!("a bare tonic call in process: {:.0} ns, {:.0} allocations", bare.ns, bare.allocations));
     for (name, Cost { ns, allocations, share }) in stacks {
-        println!("  {name} adds {ns:.0} ns ({:.2} %), {allocations:.0} allocations", 100.0 * share);
-        println!("figure layers.{name} = {ns:.0} ns");
-        println!("figure layers.{name}_allocations = {allocations:.0} 1");
+        say(&format!("  {name} adds {ns:.0} ns ({:.2} %), {allocations:.0} allocations", 100.0 * share));
+        figure(&format!("layers.{name}"), ns, "ns");
+        figure(&format!("layers.{name}_allocations"), allocations, "1");
         let overhead = if name == "full_stack" { "overhead".to_owned() } else { format!("{name}_overhead") };
-        println!("figure layers.{overhead} = {:.2} %", 100.0 * share);
+        figure(&format!("layers.{overhead}"), 100.0 * share, "%");
     }
 }

@@ -6,12 +6,14 @@
 
 mod json;
 mod messages;
+#[path = "../common/print.rs"]
+mod print;
 mod transport;
 
 use std::hint::black_box;
-use std::io::Write as _;
 use std::time::Instant;
 
+use print::{figure, say};
 use prost::Message as _;
 use squall::telemetry::proto::AlertRequest;
 
@@ -62,7 +64,7 @@ fn main() {
             ("latency", http.latency_ms / grpc.latency_ms),
         ];
         for (name, ratio) in ratios {
-            say(&format!("figure wire.{name}_{payload} = {ratio:.3} x"));
+            figure(&format!("wire.{name}_{payload}"), ratio, "x");
         }
     }
 }
@@ -79,9 +81,4 @@ fn nanos<T>(rounds: usize, mut work: impl FnMut() -> T) -> f64 {
         best = best.min(start.elapsed().as_nanos() as f64 / rounds as f64);
     }
     best
-}
-
-/// A closed pipe ends the benchmark's usefulness, not its correctness.
-fn say(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
 }
