@@ -15,13 +15,26 @@ pub(super) struct Px(pub(super) f64);
 
 impl Display for Px {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let tenths = (self.0 * 10.0).round() as i64;
-        match (tenths / 10, (tenths % 10).abs()) {
-            (whole, 0) => write!(f, "{whole}"),
-            (0, tenth) if tenths < 0 => write!(f, "-0.{tenth}"),
-            (whole, tenth) => write!(f, "{whole}.{tenth}"),
+        Tenths(tenths(self.0)).fmt(f)
+    }
+}
+
+/// The same, in tenths.
+struct Tenths(i64);
+
+impl Display for Tenths {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        match (self.0.abs() / 10, self.0.abs() % 10) {
+            (whole, 0) => write!(f, "{sign}{whole}"),
+            (0, tenth) => write!(f, "{sign}.{tenth}"),
+            (whole, tenth) => write!(f, "{sign}{whole}.{tenth}"),
         }
     }
+}
+
+fn tenths(pixels: f64) -> i64 {
+    (pixels * 10.0).round() as i64
 }
 
 /// Where a text stands relative to its point.
@@ -85,18 +98,25 @@ impl Svg {
     }
 }
 
-/// A line through points; a missing one breaks it. Points in the middle of a level stretch are left out.
+/// A line through points; a missing one breaks it. Points in the middle of a level stretch are left out. Every point but the first
+/// of a stretch is written as its distance from the one before, which is shorter; distances are between rounded places, so that
+/// errors do not add up.
 pub(super) fn polyline(points: &[Option<(f64, f64)>]) -> String {
     let mut d = String::new();
-    let y = |place: usize| points.get(place).copied().flatten().map(|(_, y)| Px(y).to_string());
-    for (place, point) in points.iter().enumerate() {
-        let Some((x, _)) = point else { continue };
-        let (Some(here), before, after) = (y(place), place.checked_sub(1).and_then(y), y(place + 1)) else { continue };
-        if before.as_ref() == Some(&here) && after.as_ref() == Some(&here) {
+    let place = |at: usize| points.get(at).copied().flatten().map(|(x, y)| (tenths(x), tenths(y)));
+    let mut last = (0, 0);
+    for at in 0..points.len() {
+        let (Some((x, y)), before, after) = (place(at), at.checked_sub(1).and_then(place), place(at + 1)) else { continue };
+        let level = |point: Option<(i64, i64)>| point.is_some_and(|(_, height)| height == y);
+        if level(before) && level(after) {
             continue;
         }
-        let command = if before.is_none() { 'M' } else { 'L' };
-        let _ = write!(d, "{command}{} {here}", Px(*x));
+        // Writing to a string cannot fail.
+        let _ = match before {
+            None => write!(d, "M{} {}", Tenths(x), Tenths(y)),
+            Some(_) => write!(d, "l{}{}{}", Tenths(x - last.0), if y < last.1 { "" } else { " " }, Tenths(y - last.1)),
+        };
+        last = (x, y);
         if before.is_none() && after.is_none() {
             // A lone point would not be seen.
             d.push_str("h1");
@@ -126,7 +146,7 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        let table = [(1.0, "1"), (1.25, "1.3"), (-0.04, "0"), (-0.3, "-0.3"), (-12.34, "-12.3"), (99.96, "100")];
+        let table = [(1.0, "1"), (1.25, "1.3"), (-0.04, "0"), (-0.3, "-.3"), (0.04, "0"), (-12.34, "-12.3"), (99.96, "100")];
         for (value, expected) in table {
             assert_eq!(Px(value).to_string(), expected);
         }
@@ -135,7 +155,9 @@ mod tests {
     #[test]
     fn lines_break_where_points_are_missing_and_leave_out_what_is_level() {
         let points = [Some((0.0, 1.0)), Some((1.0, 1.0)), Some((2.0, 1.0)), None, Some((4.0, 3.0)), None];
-        assert_eq!(polyline(&points), "M0 1L2 1M4 3h1");
+        assert_eq!(polyline(&points), "M0 1l2 0M4 3h1");
+        let falling = [Some((0.0, 1.0)), Some((0.3, 0.5)), Some((1.0, 2.0))];
+        assert_eq!(polyline(&falling), "M0 1l.3-.5l.7 1.5");
         assert_eq!(polyline(&[None]), "");
     }
 
