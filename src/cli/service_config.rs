@@ -10,8 +10,8 @@ use super::exit::{Exit, Failure};
 use super::streams::Streams;
 use super::{args, plans};
 use crate::resilience::{
-    BackoffConfig, Balance, BudgetKind, Codes, HedgeDelay, MethodPolicy, Preset, ServiceConfig, Strategy, code_name,
-    export as exported,
+    BackoffConfig, Balance, BudgetKind, Codes, HedgeDelay, MethodPolicy, OutlierConfig, Preset, ServiceConfig,
+    Strategy, code_name, export as exported,
 };
 use crate::scenario::units::show_duration;
 
@@ -141,7 +141,33 @@ fn channel(config: &ServiceConfig) -> Vec<String> {
     let waits = config.methods.first().and_then(|method| method.wait_for_ready);
     let wait = waits.map(|wait| format!("wait_for_ready: {wait}"));
     let health = config.health.as_ref().map(|service| format!("health: {service:?}"));
-    balance.map(str::to_owned).into_iter().chain(wait).chain(health).collect()
+    // Without a section of either kind nobody is ever ejected.
+    let active = |outlier: &&OutlierConfig| outlier.success_rate.is_some() || outlier.failure_percentage.is_some();
+    let outlier = config.outlier.as_ref().filter(active).map(outlier);
+    balance.map(str::to_owned).into_iter().chain(wait).chain(health).chain(outlier).collect()
+}
+
+fn outlier(outlier: &OutlierConfig) -> String {
+    let time = show_duration;
+    let success = outlier.success_rate.map(|it| {
+        let (factor, likely) = (f64::from(it.stdev_factor) / 1000.0, it.enforcement_percentage);
+        let enough = format!("minimum_hosts: {}, request_volume: {}", it.minimum_hosts, it.request_volume);
+        format!(", success_rate: {{ stdev_factor: {factor}, enforcement: {likely}%, {enough} }}")
+    });
+    let failures = outlier.failure_percentage.map(|it| {
+        let (threshold, likely) = (it.threshold, it.enforcement_percentage);
+        let enough = format!("minimum_hosts: {}, request_volume: {}", it.minimum_hosts, it.request_volume);
+        format!(", failure_percentage: {{ threshold: {threshold}%, enforcement: {likely}%, {enough} }}")
+    });
+    format!(
+        "outlier: {{ interval: {}, base_ejection: {}, max_ejection: {}, max_ejection_percent: {}%{}{} }}",
+        time(outlier.interval),
+        time(outlier.base_ejection),
+        time(outlier.max_ejection),
+        outlier.max_ejection_percent,
+        success.unwrap_or_default(),
+        failures.unwrap_or_default(),
+    )
 }
 
 #[cfg(test)]
@@ -150,7 +176,10 @@ mod tests {
     use crate::scenario::{Alone, parse};
 
     const CONFIG: &str = r#"{
-        "loadBalancingConfig": [{ "round_robin": {} }],
+        "loadBalancingConfig": [{ "outlier_detection_experimental": {
+            "interval": "5s", "maxEjectionPercent": 30,
+            "successRateEjection": { "stdevFactor": 1500 }, "failurePercentageEjection": { "enforcementPercentage": 50 },
+            "childPolicy": [{ "round_robin": {} }] } }],
         "methodConfig": [{
             "name": [{}], "timeout": "2.5s", "waitForReady": true,
             "retryPolicy": { "maxAttempts": 4, "initialBackoff": "0.1s", "maxBackoff": "2s", "backoffMultiplier": 1.6,

@@ -1,7 +1,8 @@
 //! What breakers, limits and throttles have in common: a gate before the call, and a look at how it ended.
 //!
 //! Rule: a pass is taken before the call and given back exactly once: with the outcome, or, when the caller gives up, by
-//! being dropped. So no slot and no probe can leak, wherever a future is cancelled.
+//! being dropped. So no slot and no probe can leak, wherever a future is cancelled. A drop at the call's deadline or later is the
+//! deadline's doing, and counts as what it is, a timeout; an earlier one is the caller's change of mind.
 
 use std::convert::Infallible;
 use std::future::Future;

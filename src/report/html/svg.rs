@@ -106,7 +106,9 @@ pub(super) fn polyline(points: &[Option<(f64, f64)>]) -> String {
     let place = |at: usize| points.get(at).copied().flatten().map(|(x, y)| (tenths(x), tenths(y)));
     let mut last = (0, 0);
     for at in 0..points.len() {
-        let (Some((x, y)), before, after) = (place(at), at.checked_sub(1).and_then(place), place(at + 1)) else { continue };
+        let (Some((x, y)), before, after) = (place(at), at.checked_sub(1).and_then(place), place(at + 1)) else {
+            continue;
+        };
         let level = |point: Option<(i64, i64)>| point.is_some_and(|(_, height)| height == y);
         if level(before) && level(after) {
             continue;
@@ -146,7 +148,8 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        let table = [(1.0, "1"), (1.25, "1.3"), (-0.04, "0"), (-0.3, "-.3"), (0.04, "0"), (-12.34, "-12.3"), (99.96, "100")];
+        let table =
+            [(1.0, "1"), (1.25, "1.3"), (-0.04, "0"), (-0.3, "-.3"), (0.04, "0"), (-12.34, "-12.3"), (99.96, "100")];
         for (value, expected) in table {
             assert_eq!(Px(value).to_string(), expected);
         }

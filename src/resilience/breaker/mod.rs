@@ -5,7 +5,8 @@
 //! probes decide, is all of its worth.
 //!
 //! Rule: outside a retry it counts calls, inside it counts attempts; what layers further in turned away says nothing about
-//! the server, and is not counted.
+//! the server, and is not counted. What a bound outside gives up at its deadline has ended with DEADLINE_EXCEEDED, as every
+//! layer of a gRPC client sees it; what is given up before (the caller has left, a hedge has won) says nothing.
 
 mod config;
 mod machine;
@@ -21,7 +22,7 @@ use tonic::Code;
 
 use super::gate::{Admission, Caller, End, Gate, GateLayer, NoQueue, Pass};
 use super::{Ambient, BreakerState, CallId, EventKind, Failure, InvalidConfig, Origin, Outcome, Scope};
-use crate::clock::Instant;
+use crate::clock::{self, Instant};
 
 /// A circuit breaker; put it before a service with [`layer`](Self::layer).
 ///
@@ -79,11 +80,19 @@ impl Breaker {
     }
 
     /// Lets one attempt through, or not.
-    pub(crate) fn enter(&self, now: Instant, ambient: &Ambient, call: CallId, attempt: u32) -> Option<BreakerPass> {
+    pub(crate) fn enter(
+        &self,
+        now: Instant,
+        deadline: Option<Instant>,
+        ambient: &Ambient,
+        call: CallId,
+        attempt: u32,
+    ) -> Option<BreakerPass> {
         let (ticket, transition) = self.machine().admit(&self.0.config, now);
         let told = ambient.is_heard().then(|| Told { ambient: ambient.clone(), call, attempt });
         tell(told.as_ref(), &self.0.name, transition);
-        ticket.map(|ticket| BreakerPass { breaker: self.clone(), ticket: Some(ticket), started: now, told })
+        let until = deadline.unwrap_or(Instant::NEVER);
+        ticket.map(|ticket| BreakerPass { breaker: self.clone(), ticket: Some(ticket), started: now, until, told })
     }
 
     fn machine(&self) -> MutexGuard<'_, Machine> {
@@ -96,7 +105,7 @@ impl Gate for Breaker {
     type Queue = NoQueue<BreakerPass>;
 
     fn admit(&self, caller: &Caller<'_>) -> Admission<BreakerPass, Self::Queue> {
-        match self.enter(caller.now, caller.ambient, caller.call, caller.attempt) {
+        match self.enter(caller.now, caller.deadline, caller.ambient, caller.call, caller.attempt) {
             Some(pass) => Admission::Pass(pass),
             None => {
                 caller.ambient.emit(Some(caller.call), caller.attempt, || EventKind::BreakerRejected);
@@ -130,18 +139,26 @@ pub struct BreakerPass {
     breaker: Breaker,
     ticket: Option<Ticket>,
     started: Instant,
+    /// When the bounds outside give it up.
+    until: Instant,
     /// Nobody, if nobody listens.
     told: Option<Told>,
 }
 
-impl Pass for BreakerPass {
-    fn ended(mut self, end: End) {
-        let Some(failed) = verdict(end.outcome, &self.breaker.0.config) else { return };
+impl BreakerPass {
+    fn record(&mut self, now: Instant, failed: bool) {
         let Some(ticket) = self.ticket.take() else { return };
-        let now = end.at();
         let latency: Duration = now - self.started;
         let transition = self.breaker.machine().record(&self.breaker.0.config, now, ticket, failed, latency);
         tell(self.told.as_ref(), &self.breaker.0.name, transition);
+    }
+}
+
+impl Pass for BreakerPass {
+    fn ended(mut self, end: End) {
+        if let Some(failed) = verdict(end.outcome, &self.breaker.0.config) {
+            self.record(end.at(), failed);
+        }
     }
 }
 
@@ -151,10 +168,16 @@ pub(crate) fn verdict(outcome: Outcome, config: &BreakerConfig) -> Option<bool> 
     (!silent).then(|| config.failures.contains(outcome.code))
 }
 
-/// What says nothing, or was given up, leaves no trace.
+/// What says nothing, or was given up early, leaves no trace.
 impl Drop for BreakerPass {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
+        if self.ticket.is_none() {
+            return;
+        }
+        let now = clock::now();
+        if now >= self.until {
+            self.record(now, self.breaker.0.config.failures.contains(Code::DeadlineExceeded));
+        } else if let Some(ticket) = self.ticket.take() {
             self.breaker.machine().release(ticket);
         }
     }

@@ -111,11 +111,36 @@ impl<B: ?Sized + Budget> Account<B> {
         }
     }
 
+    /// One more attempt beside those under way: what it was charged is held apart, for as long as it runs.
+    pub(crate) fn hedge(&self, now: Instant) -> Option<Paid<B>> {
+        let permit = self.budget.charge(now, Charge::Hedge)?;
+        Some(Paid { permit: Some(permit), budget: Arc::clone(&self.budget) })
+    }
+
+    /// The attempt that was paid for so is the one that the call is committed to.
+    pub(crate) fn adopt(&mut self, mut paid: Paid<B>) {
+        (self.permit, self.begun) = (paid.permit.take(), true);
+    }
+
     fn release(&mut self, now: Instant) {
         match self.permit.take() {
             Some(permit) if self.begun => self.budget.released(now, permit),
             Some(permit) => self.budget.refunded(now, permit),
             None => {}
+        }
+    }
+}
+
+/// What a hedge was charged: given back when it ends, however.
+pub(crate) struct Paid<B: ?Sized + Budget> {
+    permit: Option<Permit>,
+    budget: Arc<B>,
+}
+
+impl<B: ?Sized + Budget> Drop for Paid<B> {
+    fn drop(&mut self) {
+        if let Some(permit) = self.permit.take() {
+            self.budget.released(crate::clock::now(), permit);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! One call on a channel: waits for a connection, sends the request, and hands back the response.
 //!
 //! The request body is sent by this future itself; a task is needed only for a stream that goes on after the response has
-//! begun. A request that no application on the server can have seen (the stream was refused, or never left) is sent again
-//! once, at no cost to budgets: gRFC A6, "Transparent Retries".
+//! begun. A request that no application on the server can have seen is sent again at no cost to budgets: as often as it takes
+//! if it never left, once a call if the server refused its stream (gRFC A6, "Transparent Retries").
 
 use std::future::Future;
 use std::pin::Pin;
@@ -84,7 +84,7 @@ impl<C: Connector> ChannelFuture<C> {
             };
             let breaker = match &lane.breaker {
                 None => None,
-                Some(breaker) => match breaker.enter(now, &shared.ambient, self.call, self.attempt) {
+                Some(breaker) => match breaker.enter(now, None, &shared.ambient, self.call, self.attempt) {
                     Some(pass) => Some(pass),
                     // Its last probe was taken between the choice and now.
                     None => continue,
@@ -126,7 +126,9 @@ impl<C: Connector> ChannelFuture<C> {
     fn replay(&mut self, error: &h2::Error) -> bool {
         let State::Flying(flight) = &mut self.state else { return false };
         let single = flight.upload.single.take();
-        let (Some(single), true) = (single, is_unprocessed(error) && self.replays == 0) else { return false };
+        // Later attempts of a call leave it to the policy that made them, as in grpc-go.
+        let may = self.attempt == 1 && self.replays == 0 && is_unprocessed(error);
+        let (Some(single), true) = (single, may) else { return false };
         self.replays += 1;
         let head = std::mem::take(&mut flight.head);
         if let Some(attempt) = flight.attempt.take() {

@@ -79,7 +79,7 @@ impl Default for FailurePercentage {
 }
 
 impl OutlierConfig {
-    pub(super) fn check(&self) -> Result<(), InvalidConfig> {
+    pub(crate) fn check(&self) -> Result<(), InvalidConfig> {
         ensure_positive(self.interval, "outlier.interval")?;
         ensure_positive(self.base_ejection, "outlier.base_ejection")?;
         ensure_positive(self.max_ejection, "outlier.max_ejection")?;

@@ -13,7 +13,7 @@ use tower_service::Service;
 
 use super::Shared;
 use crate::clock::{self, Instant, Sleep};
-use crate::resilience::budget::{Account, Budget, Charge};
+use crate::resilience::budget::{Account, Budget, Paid};
 use crate::resilience::call::Call;
 use crate::resilience::moment::WayOut;
 use crate::resilience::retry::{Failed, Pushback, Replay, Settle, again, failed, settle};
@@ -30,10 +30,18 @@ pin_project_lite::pin_project! {
         course: Course,
         #[pin]
         first: Option<S::Future>,
-        hedges: Vec<Pin<Box<Oneshot<S, Request<tonic::body::Body>>>>>,
+        hedges: Vec<Hedged<S>>,
         #[pin]
         next: Option<Sleep>,
+        // How the last attempt failed: what the call ends with if none follows.
+        last: Option<Result<S::Response, BoxError>>,
     }
+}
+
+/// A hedge under way.
+struct Hedged<S: Service<Request<tonic::body::Body>>> {
+    attempt: Pin<Box<Oneshot<S, Request<tonic::body::Body>>>>,
+    paid: Option<Paid<dyn Budget>>,
 }
 
 /// What the attempts of a call have in common.
@@ -70,7 +78,7 @@ where
         let stopped = call.idempotency == Idempotency::NotIdempotent;
         let course = Course { shared, account, call, replay, started: now, attempts: 1, stopped, learned: false };
         let next = Some(clock::sleep_until(now + delay));
-        Self { inner: clone, course, first: Some(first), hedges: Vec::new(), next }
+        Self { inner: clone, course, first: Some(first), hedges: Vec::new(), next, last: None }
     }
 }
 
@@ -86,7 +94,7 @@ where
         loop {
             // In the order in which they started: at equal instants the earliest wins.
             let way = WayOut::begin();
-            let mut ended = None;
+            let (mut ended, mut paid) = (None, None);
             if let Some(first) = this.first.as_mut().as_pin_mut()
                 && let Poll::Ready(result) = first.poll(cx)
             {
@@ -96,8 +104,8 @@ where
             }
             if ended.is_none() {
                 for at in 0..this.hedges.len() {
-                    if let Poll::Ready(result) = this.hedges[at].as_mut().poll(cx) {
-                        drop(this.hedges.remove(at));
+                    if let Poll::Ready(result) = this.hedges[at].attempt.as_mut().poll(cx) {
+                        paid = this.hedges.remove(at).paid;
                         ended = Some(result.map_err(Into::into));
                         break;
                     }
@@ -111,8 +119,12 @@ where
                     this.hedges.clear();
                     let number = this.course.call.number();
                     let account = &mut this.course.account;
+                    if let (Some(account), Some(paid)) = (account.as_mut(), paid) {
+                        account.adopt(paid);
+                    }
                     return Poll::Ready(result.map(|response| settle(response, account, number, way)));
                 };
+                drop(paid);
                 let alone = this.first.is_none() && this.hedges.is_empty();
                 match this.course.after(failure, alone) {
                     After::End => {
@@ -120,8 +132,11 @@ where
                         this.hedges.clear();
                         return Poll::Ready(result.map(Watch::unwatched));
                     }
-                    After::Wait => {}
-                    After::Hedge(at) => this.next.set(Some(clock::sleep_until(at))),
+                    After::Wait => *this.last = Some(result),
+                    After::Hedge(at) => {
+                        *this.last = Some(result);
+                        this.next.set(Some(clock::sleep_until(at)));
+                    }
                 }
                 continue;
             }
@@ -134,11 +149,21 @@ where
             }
             let delay = this.course.shared.delay.get();
             match this.course.hedge() {
-                Some(request) => {
-                    this.hedges.push(Box::pin(Oneshot::new(this.inner.clone(), request)));
+                Some((request, paid)) => {
+                    let attempt = Box::pin(Oneshot::new(this.inner.clone(), request));
+                    this.hedges.push(Hedged { attempt, paid });
                     this.next.set(Some(clock::sleep_until(clock::now() + delay)));
                 }
-                None => this.next.set(None),
+                None => {
+                    this.next.set(None);
+                    // Nothing is under way and nothing follows: the call has failed as its last attempt did.
+                    if this.first.is_none()
+                        && this.hedges.is_empty()
+                        && let Some(last) = this.last.take()
+                    {
+                        return Poll::Ready(last.map(Watch::unwatched));
+                    }
+                }
             }
         }
     }
@@ -163,8 +188,8 @@ impl Course {
         }
     }
 
-    /// The request of one more attempt, if there may be one.
-    fn hedge(&mut self) -> Option<Request<tonic::body::Body>> {
+    /// The request of one more attempt and what it was charged, if there may be one.
+    fn hedge(&mut self) -> Option<(Request<tonic::body::Body>, Option<Paid<dyn Budget>>)> {
         let now = clock::now();
         let config = &self.shared.config;
         let over = self.call.deadline.is_some_and(|deadline| now >= deadline);
@@ -172,17 +197,21 @@ impl Course {
             self.stopped = true;
             return None;
         }
-        if self.account.as_mut().is_some_and(|account| !account.charge(now, Charge::Hedge)) {
-            self.stop(StopReason::Budget, tonic::Code::Ok);
-            return None;
-        }
+        let paid = match &self.account {
+            None => None,
+            Some(account) => {
+                let paid = account.hedge(now);
+                if paid.is_none() {
+                    self.stop(StopReason::Budget, tonic::Code::Ok);
+                    return None;
+                }
+                paid
+            }
+        };
         self.call.advance(self.attempts);
         self.attempts += 1;
         self.shared.ambient.emit(Some(self.call.number()), self.call.attempt, || EventKind::Hedged);
-        if let Some(account) = &mut self.account {
-            account.begin();
-        }
-        Some(again(&self.call, &self.replay, &self.shared.ambient))
+        Some((again(&self.call, &self.replay, &self.shared.ambient), paid))
     }
 
     /// What follows from a failed attempt; `alone` if no other is under way.

@@ -3,7 +3,8 @@
 //! A server that holds more calls than it can work on does not work faster; it only answers later, to callers who have left.
 //! A limit turns the excess away while it is cheap to do so: on the client (a bulkhead), or on the server (load shedding).
 //!
-//! Rule: what is turned away is not counted as latency, and what was given up teaches nothing.
+//! Rule: what is turned away is not counted as latency. What was given up teaches nothing, unless it was at the deadline of a bound
+//! outside: that call timed out, and counts as dropped.
 
 mod algorithm;
 mod config;
@@ -99,7 +100,7 @@ impl Gate for Limit {
     fn admit(&self, caller: &Caller<'_>) -> Admission<LimitPass, LimitQueue> {
         let now = caller.now;
         match self.places.enter(now, caller.criticality) {
-            Found::Place => Admission::Pass(LimitPass::new(&self.places, now)),
+            Found::Place => Admission::Pass(LimitPass::new(&self.places, now, caller.deadline)),
             Found::Full => Admission::Reject(self.reject(caller)),
             Found::Queue { ticket, wait } => {
                 let turn = Turn::new(Arc::clone(&self.places), ticket, wait.map(|wait| now + wait));
@@ -112,6 +113,7 @@ impl Gate for Limit {
                 Admission::Wait(LimitQueue {
                     turn: Box::pin(turn),
                     places: Arc::clone(&self.places),
+                    deadline: caller.deadline,
                     rejection: Some(Box::new(rejection)),
                 })
             }
@@ -127,6 +129,7 @@ impl Gate for Limit {
 pub struct LimitQueue {
     turn: Pin<Box<Turn>>,
     places: Arc<Places>,
+    deadline: Option<Instant>,
     rejection: Option<Box<dyn FnOnce() -> Failure + Send>>,
 }
 
@@ -136,7 +139,7 @@ impl Future for LimitQueue {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if ready!(self.turn.as_mut().poll(cx)) {
             // Time spent waiting here is not the server's latency.
-            return Poll::Ready(Ok(LimitPass::new(&self.places, clock::now())));
+            return Poll::Ready(Ok(LimitPass::new(&self.places, clock::now(), self.deadline)));
         }
         let rejection = self.rejection.take().expect("not polled after it was done");
         Poll::Ready(Err(rejection()))
@@ -147,13 +150,26 @@ impl Future for LimitQueue {
 pub struct LimitPass {
     places: Arc<Places>,
     started: Instant,
-    /// When it ended, and whether it was turned away or timed out, if that says anything about the server.
-    learned: Option<(Instant, bool)>,
+    /// When the bounds outside give it up.
+    until: Instant,
+    end: Known,
+}
+
+/// What is known of the end of a call.
+#[derive(Clone, Copy)]
+enum Known {
+    /// Nothing yet.
+    Nothing,
+    /// It says nothing about the server.
+    Silent,
+    /// When it was, and whether the call was turned away or timed out.
+    Ended(Instant, bool),
 }
 
 impl LimitPass {
-    fn new(places: &Arc<Places>, started: Instant) -> Self {
-        Self { places: Arc::clone(places), started, learned: None }
+    fn new(places: &Arc<Places>, started: Instant, deadline: Option<Instant>) -> Self {
+        let until = deadline.unwrap_or(Instant::NEVER);
+        Self { places: Arc::clone(places), started, until, end: Known::Nothing }
     }
 }
 
@@ -161,16 +177,21 @@ impl Pass for LimitPass {
     fn ended(mut self, end: End) {
         let Outcome { code, origin } = end.outcome;
         let silent = origin.is_local_rejection() || origin == Origin::Cancelled;
-        self.learned = (!silent).then(|| (end.at(), DROPPED.contains(code)));
+        self.end = if silent { Known::Silent } else { Known::Ended(end.at(), DROPPED.contains(code)) };
     }
 }
 
 impl Drop for LimitPass {
     fn drop(&mut self) {
-        match self.learned {
-            Some((at, dropped)) => self.places.leave(at, Some((at - self.started, dropped))),
-            None => self.places.leave(clock::now(), None),
-        }
+        let (at, dropped) = match self.end {
+            Known::Ended(at, dropped) => (at, Some(dropped)),
+            Known::Silent => (clock::now(), None),
+            Known::Nothing => {
+                let now = clock::now();
+                (now, (now >= self.until).then_some(true))
+            }
+        };
+        self.places.leave(at, dropped.map(|dropped| (at - self.started, dropped)));
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{MethodConfig, MethodName, MethodPolicy, ServiceConfig};
 use crate::resilience::backoff::BackoffConfig;
 use crate::resilience::budget::{BudgetConfig, BudgetKind};
-use crate::resilience::channel::{Balance, ChannelConfig};
+use crate::resilience::channel::{Balance, ChannelConfig, OutlierConfig};
 use crate::resilience::hedge::{HedgeConfig, HedgeDelay};
 use crate::resilience::retry::RetryConfig;
 use crate::resilience::{Codes, LayerConfig, Strategy, code_name};
@@ -126,6 +126,7 @@ impl Export {
         let plain = ChannelConfig::default();
         if channel.balance != Balance::PickFirst {
             self.config.balance = Some(channel.balance);
+            self.config.outlier.clone_from(&channel.outlier);
         }
         if matches!(channel.balance, Balance::PeakEwma { .. }) {
             self.lose("channel.balance: gRPC has no peak EWMA; least_request was taken");
@@ -139,7 +140,6 @@ impl Export {
             (channel.connect_backoff != plain.connect_backoff, "channel.connect_backoff: set on the channel in code"),
             (channel.keepalive.is_some(), "channel.keepalive: set on the channel in code"),
             (channel.max_age.is_some(), "channel.max_age: set on the server"),
-            (channel.outlier.is_some(), "channel.outlier: configured through xDS"),
             (channel.endpoint_breaker.is_some(), "channel.endpoint_breaker: gRPC has no circuit breaker"),
         ];
         for (lost, why) in rest {
@@ -184,7 +184,11 @@ fn write(config: &ServiceConfig) -> Value {
             Balance::RoundRobin => "round_robin",
             Balance::LeastOutstanding | Balance::PeakEwma { .. } => "least_request_experimental",
         };
-        root["loadBalancingConfig"] = json!([{ name: {} }]);
+        let policy = json!([{ name: {} }]);
+        root["loadBalancingConfig"] = match &config.outlier {
+            None => policy,
+            Some(outlier) => json!([{ "outlier_detection_experimental": write_outlier(outlier, policy) }]),
+        };
     }
     if !config.methods.is_empty() {
         root["methodConfig"] = config.methods.iter().map(write_method).collect();
@@ -196,6 +200,33 @@ fn write(config: &ServiceConfig) -> Value {
         root["healthCheckConfig"] = json!({ "serviceName": health });
     }
     root
+}
+
+fn write_outlier(outlier: &OutlierConfig, child: Value) -> Value {
+    let mut object = json!({
+        "interval": write_duration(outlier.interval),
+        "baseEjectionTime": write_duration(outlier.base_ejection),
+        "maxEjectionTime": write_duration(outlier.max_ejection),
+        "maxEjectionPercent": outlier.max_ejection_percent,
+    });
+    if let Some(rule) = outlier.success_rate {
+        object["successRateEjection"] = json!({
+            "stdevFactor": rule.stdev_factor,
+            "enforcementPercentage": rule.enforcement_percentage,
+            "minimumHosts": rule.minimum_hosts,
+            "requestVolume": rule.request_volume,
+        });
+    }
+    if let Some(rule) = outlier.failure_percentage {
+        object["failurePercentageEjection"] = json!({
+            "threshold": rule.threshold,
+            "enforcementPercentage": rule.enforcement_percentage,
+            "minimumHosts": rule.minimum_hosts,
+            "requestVolume": rule.request_volume,
+        });
+    }
+    object["childPolicy"] = child;
+    object
 }
 
 fn write_method(method: &MethodConfig) -> Value {

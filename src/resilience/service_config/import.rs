@@ -2,21 +2,17 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value};
-use tonic::Code;
-
-use super::{MethodConfig, MethodName, MethodPolicy, ServiceConfig};
+use super::read::{Object, array, codes, count, duration, field, number, object, or, required, string, truth};
+use super::{MethodConfig, MethodName, MethodPolicy, ServiceConfig, balancer, read};
 use crate::resilience::backoff::BackoffConfig;
 use crate::resilience::budget::BudgetKind;
 use crate::resilience::channel::Balance;
 use crate::resilience::hedge::{HedgeConfig, HedgeDelay};
 use crate::resilience::retry::{RetryConfig, effective_attempts};
-use crate::resilience::{ChannelConfig, Codes, InvalidConfig, LayerConfig, Strategy, code_from_name};
+use crate::resilience::{ChannelConfig, Codes, InvalidConfig, LayerConfig, Strategy};
 
-/// gRPC's cap on attempts where the channel sets none.
-const ATTEMPTS_MAX: i64 = 5;
-
-type Object = Map<String, Value>;
+/// The channel's own cap on attempts where it sets none, which makes it 5.
+const NO_CAP: i64 = 0;
 
 impl ServiceConfig {
     /// Reads the JSON.
@@ -25,32 +21,38 @@ impl ServiceConfig {
     ///
     /// What a standard client would reject, with the path and the reason.
     pub fn parse(json: &str) -> Result<Self, InvalidConfig> {
-        let value: Value = serde_json::from_str(json).map_err(|error| InvalidConfig::new("service_config", error))?;
+        Self::parse_capped(json, NO_CAP)
+    }
+
+    /// Reads the JSON for a channel with a cap of its own on attempts, as grpc-go's `WithMaxCallAttempts` sets it: 5 if it is below 2.
+    ///
+    /// # Errors
+    ///
+    /// What a standard client would reject, with the path and the reason.
+    pub fn parse_capped(json: &str, attempts_cap: i64) -> Result<Self, InvalidConfig> {
+        let value = read::parse(json)?;
         let root = object(&value, "service_config")?;
         let mut config = Self::default();
-        for (key, value) in root {
+        for (key, value) in root.iter().filter(|(_, value)| !value.is_null()) {
             match key.as_str() {
                 "methodConfig" => {
                     for (at, method) in array(value, "methodConfig")?.iter().enumerate() {
-                        let method = method_config(object(method, "methodConfig")?, at, &mut config.ignored)?;
-                        config.methods.push(method);
+                        let method = object(method, "methodConfig")?;
+                        config.methods.push(method_config(method, at, attempts_cap, &mut config.ignored)?);
                     }
                 }
                 "retryThrottling" => config.throttling = Some(throttling(object(value, "retryThrottling")?)?),
-                "loadBalancingConfig" => {
-                    let policies = array(value, "loadBalancingConfig")?;
-                    config.balance = policies.iter().find_map(balance);
-                    if config.balance.is_none() {
-                        config.ignored.push("loadBalancingConfig".to_owned());
-                    }
-                }
+                "loadBalancingConfig" => balancer::read(value, &mut config)?,
                 "loadBalancingPolicy" => {
                     let name = string(value, "loadBalancingPolicy")?.to_ascii_lowercase();
-                    config.balance = config.balance.or_else(|| balance_named(&name));
+                    if field(root, "loadBalancingConfig").is_none() {
+                        config.balance = balancer::named(&name);
+                    }
                 }
                 "healthCheckConfig" => {
-                    let service = object(value, "healthCheckConfig")?.get("serviceName");
-                    config.health = service.map(|name| string(name, "serviceName").map(str::to_owned)).transpose()?;
+                    let health = object(value, "healthCheckConfig")?;
+                    config.health =
+                        or(health, "serviceName", None, |name, key| string(name, key).map(str::to_owned).map(Some))?;
                 }
                 other => config.ignored.push(other.to_owned()),
             }
@@ -66,42 +68,53 @@ impl ServiceConfig {
         let balance = self.balance.unwrap_or_default();
         // pick_first opts out of health watching (gRFC A17).
         let health = self.health.clone().filter(|_| balance != Balance::PickFirst);
-        let channel = ChannelConfig { balance, health, ..ChannelConfig::default() };
+        // It has one endpoint at a time: nothing to compare, and nowhere else to go.
+        let outlier = self.outlier.clone().filter(|_| balance != Balance::PickFirst);
+        let channel = ChannelConfig { balance, health, outlier, ..ChannelConfig::default() };
         Strategy { name: name.to_owned(), layers: vec![LayerConfig::ServiceConfig(self)], channel }
     }
 }
 
-fn method_config(config: &Object, at: usize, ignored: &mut Vec<String>) -> Result<MethodConfig, InvalidConfig> {
+fn method_config(
+    config: &Object,
+    at: usize,
+    attempts_cap: i64,
+    ignored: &mut Vec<String>,
+) -> Result<MethodConfig, InvalidConfig> {
     let mut method = MethodConfig::default();
-    for (key, value) in config {
+    for (key, value) in config.iter().filter(|(_, value)| !value.is_null()) {
         match key.as_str() {
             "name" => {
                 for name in array(value, "name")? {
                     method.names.push(method_name(object(name, "name")?)?);
                 }
             }
-            "waitForReady" => {
-                let wait =
-                    value.as_bool().ok_or_else(|| InvalidConfig::new("waitForReady", "must be true or false"))?;
-                method.wait_for_ready = Some(wait);
-            }
+            "waitForReady" => method.wait_for_ready = Some(truth(value, "waitForReady")?),
             "timeout" => method.timeout = Some(duration(value, "timeout")?),
             "retryPolicy" | "hedgingPolicy" if method.policy.is_some() => {
                 return Err(InvalidConfig::new("methodConfig", "has both a retryPolicy and a hedgingPolicy"));
             }
-            "retryPolicy" => method.policy = Some(MethodPolicy::Retry(retry(object(value, "retryPolicy")?)?)),
-            "hedgingPolicy" => method.policy = Some(MethodPolicy::Hedge(hedge(object(value, "hedgingPolicy")?)?)),
-            other => ignored.push(format!("methodConfig[{at}].{other}")),
+            "retryPolicy" => {
+                method.policy = Some(MethodPolicy::Retry(retry(object(value, "retryPolicy")?, attempts_cap)?));
+            }
+            "hedgingPolicy" => {
+                method.policy = Some(MethodPolicy::Hedge(hedge(object(value, "hedgingPolicy")?, attempts_cap)?));
+            }
+            other => {
+                for size in
+                    ["maxRequestMessageBytes", "maxResponseMessageBytes"].into_iter().filter(|size| *size == other)
+                {
+                    count(value, size)?;
+                }
+                ignored.push(format!("methodConfig[{at}].{other}"));
+            }
         }
     }
     Ok(method)
 }
 
 fn method_name(name: &Object) -> Result<MethodName, InvalidConfig> {
-    let part = |key: &'static str| match name.get(key) {
-        None | Some(Value::Null) => Ok(String::new()),
-        Some(value) => string(value, key).map(str::to_owned),
-    };
+    let part = |key: &'static str| or(name, key, String::new(), |value, key| string(value, key).map(str::to_owned));
     let name = MethodName { service: part("service")?, method: part("method")? };
     if name.service.is_empty() && !name.method.is_empty() {
         return Err(InvalidConfig::new("name", format_args!("method {} has no service", name.method)));
@@ -121,7 +134,7 @@ fn unique_names(methods: &[MethodConfig]) -> Result<(), InvalidConfig> {
     }
 }
 
-fn retry(policy: &Object) -> Result<RetryConfig, InvalidConfig> {
+fn retry(policy: &Object, attempts_cap: i64) -> Result<RetryConfig, InvalidConfig> {
     let initial = duration(required(policy, "initialBackoff")?, "initialBackoff")?;
     let max = duration(required(policy, "maxBackoff")?, "maxBackoff")?;
     for (value, field) in [(initial, "initialBackoff"), (max, "maxBackoff")] {
@@ -138,7 +151,7 @@ fn retry(policy: &Object) -> Result<RetryConfig, InvalidConfig> {
         return Err(InvalidConfig::new("retryableStatusCodes", "must name at least one code"));
     }
     Ok(RetryConfig {
-        attempts: attempts(policy)?,
+        attempts: attempts(policy, attempts_cap)?,
         on,
         // gRPC takes the smaller of the two for the first pause as well.
         backoff: BackoffConfig::grpc(initial.min(max), max, multiplier),
@@ -146,22 +159,21 @@ fn retry(policy: &Object) -> Result<RetryConfig, InvalidConfig> {
     })
 }
 
-fn hedge(policy: &Object) -> Result<HedgeConfig, InvalidConfig> {
-    let delay = policy.get("hedgingDelay").map_or(Ok(Duration::ZERO), |value| duration(value, "hedgingDelay"))?;
-    let non_fatal =
-        policy.get("nonFatalStatusCodes").map_or(Ok(Codes::NONE), |value| codes(value, "nonFatalStatusCodes"))?;
+fn hedge(policy: &Object, attempts_cap: i64) -> Result<HedgeConfig, InvalidConfig> {
+    let delay = or(policy, "hedgingDelay", Duration::ZERO, duration)?;
+    let non_fatal = or(policy, "nonFatalStatusCodes", Codes::NONE, codes)?;
     Ok(HedgeConfig {
-        attempts: attempts(policy)?,
+        attempts: attempts(policy, attempts_cap)?,
         delay: HedgeDelay::Fixed(delay),
         non_fatal,
         ..HedgeConfig::default()
     })
 }
 
-fn attempts(policy: &Object) -> Result<u32, InvalidConfig> {
+fn attempts(policy: &Object, cap: i64) -> Result<u32, InvalidConfig> {
     let attempts = required(policy, "maxAttempts")?;
     match attempts.as_u64() {
-        Some(attempts @ 2..) => Ok(effective_attempts(u32::try_from(attempts).unwrap_or(u32::MAX), ATTEMPTS_MAX).get()),
+        Some(attempts @ 2..) => Ok(effective_attempts(u32::try_from(attempts).unwrap_or(u32::MAX), cap).get()),
         _ => {
             Err(InvalidConfig::new("maxAttempts", format_args!("must be a whole number of at least 2, not {attempts}")))
         }
@@ -178,74 +190,11 @@ fn throttling(config: &Object) -> Result<BudgetKind, InvalidConfig> {
     }
 }
 
-/// The first policy of the list that is known, as in every gRPC client.
-fn balance(policy: &Value) -> Option<Balance> {
-    policy.as_object()?.keys().find_map(|name| balance_named(name))
-}
-
-fn balance_named(name: &str) -> Option<Balance> {
-    match name {
-        "pick_first" => Some(Balance::PickFirst),
-        "round_robin" => Some(Balance::RoundRobin),
-        "least_request_experimental" => Some(Balance::LeastOutstanding),
-        _ => None,
-    }
-}
-
-fn codes(value: &Value, field: &'static str) -> Result<Codes, InvalidConfig> {
-    let code = |value: &Value| -> Result<Code, InvalidConfig> {
-        let found = match value {
-            Value::String(name) => code_from_name(name),
-            Value::Number(number) => code_from_name(&number.to_string()),
-            _ => None,
-        };
-        found.ok_or_else(|| InvalidConfig::new(field, format_args!("{value} is no status code")))
-    };
-    array(value, field)?.iter().map(code).collect()
-}
-
-/// A protobuf duration: decimal seconds with up to nine decimals, then `s`.
-fn duration(value: &Value, field: &'static str) -> Result<Duration, InvalidConfig> {
-    let text = string(value, field)?;
-    parse_duration(text)
-        .ok_or_else(|| InvalidConfig::new(field, format_args!("{text:?} is no duration such as \"1.5s\"")))
-}
-
-fn parse_duration(text: &str) -> Option<Duration> {
-    let (seconds, nanos) = match text.strip_suffix('s')?.split_once('.') {
-        None => (text.strip_suffix('s')?, ""),
-        Some(parts) => parts,
-    };
-    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    if seconds.is_empty() || !digits(seconds) || !digits(nanos) || nanos.len() > 9 {
-        return None;
-    }
-    Some(Duration::new(seconds.parse().ok()?, format!("{nanos:0<9}").parse().ok()?))
-}
-
-fn required<'a>(object: &'a Object, field: &'static str) -> Result<&'a Value, InvalidConfig> {
-    object.get(field).ok_or_else(|| InvalidConfig::new(field, "is required"))
-}
-
-fn object<'a>(value: &'a Value, field: &'static str) -> Result<&'a Object, InvalidConfig> {
-    value.as_object().ok_or_else(|| InvalidConfig::new(field, "must be an object"))
-}
-
-fn array<'a>(value: &'a Value, field: &'static str) -> Result<&'a Vec<Value>, InvalidConfig> {
-    value.as_array().ok_or_else(|| InvalidConfig::new(field, "must be a list"))
-}
-
-fn string<'a>(value: &'a Value, field: &'static str) -> Result<&'a str, InvalidConfig> {
-    value.as_str().ok_or_else(|| InvalidConfig::new(field, "must be a string"))
-}
-
-fn number(value: &Value, field: &'static str) -> Result<f64, InvalidConfig> {
-    value.as_f64().ok_or_else(|| InvalidConfig::new(field, "must be a number"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
+    use tonic::Code;
 
     const RETRY: &str = r#""maxAttempts": 4, "initialBackoff": "0.1s", "maxBackoff": "1s", "backoffMultiplier": 2,
         "retryableStatusCodes": ["UNAVAILABLE", 4, "aborted"]"#;
@@ -296,10 +245,10 @@ mod tests {
         check(retry(": 4,", ": 2.5,"), "whole number");
         check(retry(": 4,", ": -3,"), "at least 2");
         check(retry(r#""0.1s""#, r#""0s""#), "initialBackoff: must be above zero");
-        check(retry(r#""0.1s""#, r#""-0.1s""#), "no duration");
+        check(retry(r#""0.1s""#, r#""-0.1s""#), "is negative");
         check(retry(r#""0.1s""#, r#""100ms""#), "no duration");
         check(retry(r#""0.1s""#, "0.1"), "must be a string");
-        check(retry(r#""1s""#, r#""1.0000000001s""#), "no duration");
+        check(retry(r#""1s""#, r#""1.0000000001s""#), "more than nine decimals");
         check(retry(r#": 2,"#, ": 0,"), "backoffMultiplier: must be above zero");
         check(retry(r#": 2,"#, ": -1,"), "backoffMultiplier: must be above zero");
         check(retry(r#"["UNAVAILABLE", 4, "aborted"]"#, "[]"), "at least one code");
@@ -312,6 +261,31 @@ mod tests {
         check(method(r#""waitForReady": "yes""#), "true or false");
         check(r#"{"methodConfig": [{"name": [{"method": "M"}]}]}"#.to_owned(), "has no service");
         check(r#"{"methodConfig": [{"name": [{}]}, {"name": [{}]}]}"#.to_owned(), "named twice");
+        check(r#"{"methodConfig": [{"name": [{"service": "a"}, {"service": "a"}]}]}"#.to_owned(), "named twice");
+        check(r#"{"methodConfig": [{"name": [{"service": "a", "method": "B"}]}, {"name": [{"service": "a", "method": "B"}]}]}"#.to_owned(), "a/B is named twice");
+        check(r#"{"methodConfig": [{"name": [{"service": 1}]}]}"#.to_owned(), "service: must be a string");
+        check(r#"{"methodConfig": [{"name": {"service": "a"}}]}"#.to_owned(), "name: must be a list");
+        check(r#"{"methodConfig": {"name": []}}"#.to_owned(), "methodConfig: must be a list");
+        for field in ["maxAttempts", "initialBackoff", "maxBackoff", "backoffMultiplier", "retryableStatusCodes"] {
+            let mut policy: Value = serde_json::from_str(&format!("{{{RETRY}}}")).unwrap();
+            for (absent, reason) in [(Value::Null, "is required"), (Value::from("?"), "")] {
+                policy[field] = absent;
+                check(method(&format!(r#""retryPolicy": {policy}"#)), &format!("{field}: {reason}"));
+            }
+        }
+        check(method(r#""hedgingPolicy": {"maxAttempts": 2, "hedgingDelay": "soon"}"#), "hedgingDelay");
+        check(method(r#""hedgingPolicy": {"maxAttempts": 2, "hedgingDelay": "-1s"}"#), "is negative");
+        check(method(r#""hedgingPolicy": {"maxAttempts": 2, "nonFatalStatusCodes": ["OK"]}"#), "OK is not a failure");
+        check(retry(r#""aborted""#, r#""OK""#), "OK is not a failure");
+        check(method(r#""timeout": "3c""#), "no duration");
+        check(method(r#""timeout": 1"#), "must be a string");
+        check(method(r#""timeout": "-1s""#), "is negative");
+        check(method(r#""maxRequestMessageBytes": "1024""#), "maxRequestMessageBytes: must be a whole number");
+        check(method(r#""maxResponseMessageBytes": -1"#), "maxResponseMessageBytes: must be a whole number");
+        check(r#"{"healthCheckConfig": {"serviceName": 7}}"#.to_owned(), "serviceName: must be a string");
+        check(r#"{"retryThrottling": {"maxTokens": 10}}"#.to_owned(), "tokenRatio: is required");
+        check(r#"{"retryThrottling": {"tokenRatio": 1}}"#.to_owned(), "maxTokens: is required");
+        check(r#"{"retryThrottling": null, "retryThrottling": null}"#.to_owned(), "stands twice");
         let throttling = |tokens: &str, ratio: &str| {
             format!(r#"{{"retryThrottling": {{"maxTokens": {tokens}, "tokenRatio": {ratio}}}}}"#)
         };
@@ -320,5 +294,18 @@ mod tests {
         check(throttling("1.5", "1"), "maxTokens");
         check(throttling("10", "0"), "tokenRatio");
         check(throttling("10", "-1"), "tokenRatio");
+    }
+
+    /// As in JSON for protobuf: `null` is as good as nothing, and an empty name is the default for all methods.
+    #[test]
+    fn what_says_nothing_is_the_default() {
+        for name in ["{}", r#"{"service": null}"#, r#"{"service": ""}"#, r#"{"method": null}"#, r#"{"method": ""}"#] {
+            let json = format!(r#"{{"methodConfig": [{{"name": [{name}], "waitForReady": true, "timeout": null}}]}}"#);
+            let config = ServiceConfig::parse(&json).unwrap();
+            let found = config.of("/any.Service/Method").unwrap();
+            assert_eq!((found.wait_for_ready, found.timeout), (Some(true), None), "{json}");
+        }
+        let nothing = r#"{"methodConfig": null, "loadBalancingConfig": null, "retryThrottling": null}"#;
+        assert_eq!(ServiceConfig::parse(nothing).unwrap(), ServiceConfig::default());
     }
 }

@@ -6,11 +6,13 @@
 //! Rule: what a standard client would reject is rejected here, with the same reason; what it would ignore is listed, never
 //! dropped in silence.
 //!
-//! Sources: `service_config.proto` of grpc-proto; gRFC A2, A6, A21.
+//! Sources: `service_config.proto` of grpc-proto; gRFC A2, A6, A21, A50.
 
+mod balancer;
 mod export;
 mod import;
 mod layer;
+mod read;
 
 pub use self::export::{Exported, export};
 pub(crate) use self::layer::MethodRouter;
@@ -18,7 +20,7 @@ pub(crate) use self::layer::MethodRouter;
 use std::time::Duration;
 
 use super::budget::BudgetKind;
-use super::channel::Balance;
+use super::channel::{Balance, OutlierConfig};
 use super::hedge::HedgeConfig;
 use super::invalid::ensure_positive;
 use super::retry::RetryConfig;
@@ -33,6 +35,8 @@ pub struct ServiceConfig {
     pub throttling: Option<BudgetKind>,
     /// The load balancing policy, if one is named that this crate has.
     pub balance: Option<Balance>,
+    /// Outlier detection around it (gRFC A50), which pick_first has no use for.
+    pub outlier: Option<OutlierConfig>,
     /// The service name for health watching.
     pub health: Option<String>,
     /// What was in the file and has no effect here, as paths: `methodConfig[0].maxRequestMessageBytes`.
@@ -102,6 +106,9 @@ impl ServiceConfig {
     pub fn check(&self) -> Result<(), InvalidConfig> {
         if let Some(kind) = self.throttling {
             BudgetConfig::per_client(kind).check()?;
+        }
+        if let Some(outlier) = &self.outlier {
+            outlier.check()?;
         }
         for method in &self.methods {
             if let Some(timeout) = method.timeout {

@@ -4,8 +4,9 @@
 //! strategy share one, so that a call passes through one future and its response through one body, sets one timer,
 //! and has its end looked at once.
 //!
-//! Rule: exactly as if the parts were nested. The outer bound spans the wait before the gate, and what it cuts off is given up without
-//! a word to the gate; what the inner bound cuts off is an attempt that timed out, and the gate is told so.
+//! Rule: exactly as if the parts were nested. The outer bound spans the wait before the gate, and what it cuts off is given up: a pass
+//! knows the deadline it was taken under, and takes a drop from then on for a timeout. What the inner bound cuts off is an
+//! attempt that timed out, and the gate is told so.
 
 mod body;
 mod future;

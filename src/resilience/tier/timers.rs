@@ -150,9 +150,8 @@ impl Timers {
         let caused = |timer: &Option<Timer>, outcome: Option<Outcome>| {
             (*timer).filter(|timer| outcome.is_some_and(|outcome| timer.caused(outcome, way)))
         };
-        let inner = caused(&self.inner, outcome);
-        let seen = inner.map(Timer::outcome).or(outcome);
-        Judged { gate: seen, caller: inner.or_else(|| caused(&self.outer, seen)) }
+        let bound = caused(&self.inner, outcome).or_else(|| caused(&self.outer, outcome));
+        Judged { gate: bound.map(Timer::outcome).or(outcome), caller: bound }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::resilience::{
     Balance, ChannelConfig, ConnectBackoff, FailurePercentage, Keepalive, OutlierConfig, SuccessRate, Transport,
 };
 use crate::scenario::diagnostics::Span;
-use crate::scenario::raw;
+use crate::scenario::raw::{self, ScalarOr};
 
 /// How fast a balancer by latency forgets a peak.
 const DECAY: Duration = Duration::from_secs(10);
@@ -21,10 +21,13 @@ impl Checker<'_> {
             Some(raw::Transport::Tonic) => Transport::Tonic,
         };
         let balance = match channel.balance.get() {
-            None | Some(raw::Balance::PickFirst) => Balance::PickFirst,
-            Some(raw::Balance::RoundRobin) => Balance::RoundRobin,
-            Some(raw::Balance::LeastOutstanding) => Balance::LeastOutstanding,
-            Some(raw::Balance::PeakEwma) => Balance::PeakEwma { decay: DECAY },
+            None | Some(ScalarOr::Scalar(raw::Balance::PickFirst)) => Balance::PickFirst,
+            Some(ScalarOr::Scalar(raw::Balance::RoundRobin)) => Balance::RoundRobin,
+            Some(ScalarOr::Scalar(raw::Balance::LeastOutstanding)) => Balance::LeastOutstanding,
+            Some(ScalarOr::Scalar(raw::Balance::PeakEwma)) => Balance::PeakEwma { decay: DECAY },
+            Some(ScalarOr::Full(raw::BalanceWith::PeakEwma(it))) => {
+                Balance::PeakEwma { decay: Self::time(&it.decay, DECAY) }
+            }
         };
         let keepalive = channel.keepalive.with_span().and_then(|(keepalive, at)| {
             let time = self.required(&keepalive.time, "time", at)?.0;
@@ -74,18 +77,18 @@ impl Checker<'_> {
             let factor = it.stdev_factor.or(1.9);
             SuccessRate {
                 stdev_factor: (factor.clamp(0.0, 1000.0) * 1000.0).round() as u32,
+                enforcement_percentage: it.enforcement.get().map_or(usual.enforcement_percentage, percent),
                 minimum_hosts: it.minimum_hosts.or(usual.minimum_hosts),
                 request_volume: it.request_volume.or(usual.request_volume),
-                ..usual
             }
         });
         let by_failures = outlier.failure_percentage.get().map(|it| {
             let usual = FailurePercentage::default();
             FailurePercentage {
                 threshold: it.threshold.get().map_or(usual.threshold, percent),
+                enforcement_percentage: it.enforcement.get().map_or(usual.enforcement_percentage, percent),
                 minimum_hosts: it.minimum_hosts.or(usual.minimum_hosts),
                 request_volume: it.request_volume.or(usual.request_volume),
-                ..usual
             }
         });
         OutlierConfig {

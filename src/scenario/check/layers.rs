@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::Checker;
 use crate::resilience::{
-    BackoffConfig, BreakerConfig, BreakerWindow, BudgetConfig, BudgetKind, ChannelConfig, Codes, FallbackConfig,
-    InvalidConfig, LayerConfig, RetryConfig, Scope, SlowCalls, Strategy, Trip,
+    BackoffConfig, BreakerConfig, BreakerWindow, BudgetConfig, BudgetKind, ChannelConfig, Codes, InvalidConfig,
+    LayerConfig, RetryConfig, Scope, SlowCalls, Strategy, Trip,
 };
 use crate::scenario::diagnostics::{Mistake, Span};
 use crate::scenario::raw::{self, Field, List, ScalarOr, Share};
@@ -34,10 +34,7 @@ impl Checker<'_> {
             raw::Layer::Throttle(throttle) => LayerConfig::Throttle(self.throttle(throttle)),
             raw::Layer::RateLimit(limit) => LayerConfig::RateLimit(self.rate_limit(limit, span)?),
             raw::Layer::AdaptiveRate(rate) => LayerConfig::AdaptiveRate(self.adaptive_rate(rate)),
-            raw::Layer::Fallback(fallback) => {
-                let on = self.codes(&fallback.on, Codes::UNAVAILABLE);
-                LayerConfig::Fallback(FallbackConfig { on, message: bytes::Bytes::new() })
-            }
+            raw::Layer::Fallback(fallback) => LayerConfig::Fallback(self.fallback(fallback)),
             raw::Layer::Tower(tower) => LayerConfig::Tower(self.tower(tower, span)?),
         };
         self.sound(config.check(), span);
@@ -231,14 +228,17 @@ impl Checker<'_> {
             let threshold = self.required(&slow.threshold, "threshold", at)?.0;
             Some(SlowCalls { threshold, rate: slow.rate.get().map_or(0.5, |share| share.0.value()) })
         });
+        if let Some(at) = breaker.name.with_span().filter(|(name, _)| name.trim().is_empty()).map(|(_, at)| at) {
+            self.wrong(at, "the name of a breaker is empty");
+        }
         Some(BreakerConfig {
+            name: breaker.name.get().cloned().unwrap_or(usual.name),
             trip,
             slow,
             open: Self::time(&breaker.open, usual.open),
             probes: breaker.probes.or(usual.probes),
             failures: self.codes(&breaker.failures, usual.failures),
             scope: scope(&breaker.scope),
-            ..usual
         })
     }
 }

@@ -94,7 +94,8 @@ impl Checker<'_> {
             };
             self.preset(preset, strategy.name.get(), span)
         } else if let Some((file, at)) = strategy.service_config.with_span() {
-            self.service_config(file, at, strategy.name.get(), shelf)?
+            let cap = strategy.max_call_attempts.or(0).into();
+            self.service_config(file, at, strategy.name.get(), cap, shelf)?
         } else {
             let name = self.required(&strategy.name, "name", place)?.clone();
             let stack = self.stack(&name, strategy);
@@ -122,6 +123,9 @@ impl Checker<'_> {
             let mistake = Mistake::at(at, format!("`{first}` and `{last}` in one strategy"));
             self.push(mistake.help("a strategy is made of layers and a channel, or is a preset, or a service config"));
         }
+        if let Some(at) = strategy.max_call_attempts.span().filter(|_| strategy.service_config.is_absent()) {
+            self.wrong(at, "`max_call_attempts` goes with `service_config`: a retry has `attempts` of its own");
+        }
     }
 
     fn preset(&self, preset: &Preset, name: Option<&String>, span: Span) -> StrategyPlan {
@@ -135,6 +139,7 @@ impl Checker<'_> {
         file: &str,
         span: Span,
         name: Option<&String>,
+        attempts_cap: i64,
         shelf: &Shelf<'_>,
     ) -> Option<StrategyPlan> {
         let stem = std::path::Path::new(file).file_stem().map(|stem| stem.to_string_lossy().into_owned());
@@ -146,7 +151,7 @@ impl Checker<'_> {
                 return None;
             }
         };
-        match ServiceConfig::parse(&json) {
+        match ServiceConfig::parse_capped(&json, attempts_cap) {
             Ok(config) => {
                 let strategy = config.into_strategy(&name);
                 let about = format!("the gRPC service config {file}");

@@ -1,9 +1,11 @@
 //! `channel:` as it is written: how connections are made, chosen, watched and given up.
 
+use std::str::FromStr;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Breaker, Field, GrpcBackoff, Share, Time};
+use super::{Breaker, Field, GrpcBackoff, ScalarOr, Share, Time, choice};
 
 /// The channel below the layers.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -14,7 +16,7 @@ pub(crate) struct Channel {
     /// How long one connection attempt may take. Default: 20s.
     pub(crate) connect_timeout: Field<Time>,
     /// Which replica a call goes to. Default: pick_first.
-    pub(crate) balance: Field<Balance>,
+    pub(crate) balance: Field<ScalarOr<Balance, BalanceWith>>,
     /// Whether calls wait for a connection rather than fail with UNAVAILABLE. Default: false.
     pub(crate) wait_for_ready: Field<bool>,
     /// Whether silence is answered with pings. Default: no.
@@ -65,6 +67,8 @@ pub(crate) struct Outlier {
 pub(crate) struct OutlierSuccess {
     /// By how many standard deviations. Default: 1.9.
     pub(crate) stdev_factor: Field<f64>,
+    /// How likely an outlier is left out. Default: 100%.
+    pub(crate) enforcement: Field<Share>,
     /// How many endpoints must have enough calls. Default: 5.
     pub(crate) minimum_hosts: Field<u32>,
     /// How many calls an interval are enough. Default: 100.
@@ -77,6 +81,8 @@ pub(crate) struct OutlierSuccess {
 pub(crate) struct OutlierFailures {
     /// The share. Default: 85%.
     pub(crate) threshold: Field<Share>,
+    /// How likely an outlier is left out. Default: 100%.
+    pub(crate) enforcement: Field<Share>,
     /// How many endpoints must have enough calls. Default: 5.
     pub(crate) minimum_hosts: Field<u32>,
     /// How many calls an interval are enough. Default: 50.
@@ -109,6 +115,36 @@ pub(crate) enum Balance {
     LeastOutstanding,
     /// Of two at random, the one with less latency times calls under way.
     PeakEwma,
+}
+
+impl FromStr for Balance {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = [
+            ("pick_first", Self::PickFirst),
+            ("round_robin", Self::RoundRobin),
+            ("least_outstanding", Self::LeastOutstanding),
+            ("peak_ewma", Self::PeakEwma),
+        ];
+        choice(text, &known)
+    }
+}
+
+/// Which replica a call goes to, with options.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum BalanceWith {
+    /// Of two at random, the one with less latency times calls under way.
+    PeakEwma(PeakEwma),
+}
+
+/// Of two at random, the one with less latency times calls under way.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct PeakEwma {
+    /// How fast a peak of latency is forgotten. Default: 10s.
+    pub(crate) decay: Field<Time>,
 }
 
 /// Silence is answered with pings.

@@ -12,6 +12,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::scenario::diagnostics::Span;
+use crate::scenario::yaml::shorten;
 
 /// The name under which [`Field`] asks to be read: as `[value, source, start, end]`, the value missing if it is wrong.
 pub(super) const FIELD: &str = "$squall::field";
@@ -175,6 +176,15 @@ where
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_newtype_struct(SCALAR_OR, ScalarOrVisitor(PhantomData))
     }
+}
+
+/// The choice of this name: what a short form is read with that is one of a few words.
+pub(crate) fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
+    if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == text) {
+        return Ok(*choice);
+    }
+    let names: Vec<String> = choices.iter().map(|(name, _)| format!("`{name}`")).collect();
+    Err(format!("expected {}, found `{}`", names.join(" or "), shorten(text)))
 }
 
 struct ScalarOrVisitor<S, T>(PhantomData<(S, T)>);

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Budget, Channel, Field, FinagleBudget, List, Retry, ScalarOr, Scope, Share, Time};
+use super::{Budget, Channel, Field, FinagleBudget, Limit, List, Retry, ScalarOr, Scope, Share, Time};
 
 /// How a client defends itself: layers around a channel.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -21,6 +21,9 @@ pub(crate) struct Strategy {
     pub(crate) preset: Field<String>,
     /// Instead of layers and channel: a gRPC service config, a JSON file beside the scenario.
     pub(crate) service_config: Field<String>,
+    /// With `service_config`: the channel's own cap on the attempts of a call, as `WithMaxCallAttempts` in grpc-go; below 2 it is
+    /// 5. Default: 5.
+    pub(crate) max_call_attempts: Field<u32>,
 }
 
 /// A file of strategies that scenarios share: `strategies.yaml`.
@@ -99,39 +102,6 @@ pub(crate) struct Learned {
     pub(crate) max: Field<Time>,
 }
 
-/// Only so many calls are under way at once: a `fixed` number, or one of the ways to find it.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Limit {
-    /// How the limit is found.
-    #[schemars(extend("x-required" = true))]
-    pub(crate) algorithm: Field<Algorithm>,
-    /// How many calls may wait for a place. Default: 0.
-    pub(crate) queue: Field<u32>,
-    /// Who of those waiting is next. Default: fifo.
-    pub(crate) discipline: Field<super::Discipline>,
-    /// Whether less critical calls may use only a part of the limit. Default: false.
-    pub(crate) by_criticality: Field<bool>,
-    /// Who shares it. Default: client.
-    pub(crate) scope: Field<Scope>,
-}
-
-/// How a limit is found; all but `fixed` with the figures of those who invented them.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Algorithm {
-    /// It is given: a bulkhead.
-    Fixed(u32),
-    /// One more after a success, a tenth less after a drop.
-    Aimd,
-    /// It estimates the queue from the latency above the unloaded one.
-    Vegas,
-    /// It follows the ratio of long-term to present latency.
-    Gradient2,
-    /// Envoy's: it measures the unloaded latency now and then with few calls.
-    EnvoyAdaptive,
-}
-
 /// Calls are turned away once the server rejects most of them: the SRE book's rule, or Envoy's.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -198,6 +168,18 @@ pub(crate) struct AdaptiveRate {
 pub(crate) struct Fallback {
     /// In place of which codes. Default: UNAVAILABLE.
     pub(crate) on: List<String>,
+    /// What is answered. Default: a message whose fields all have their defaults.
+    pub(crate) message: Field<FallbackMessage>,
+}
+
+/// The default answer, field by field. The answer is OK, and so a promise, whatever it says.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct FallbackMessage {
+    /// Whether it says that the alert is acknowledged. Default: false.
+    pub(crate) acknowledged: Field<bool>,
+    /// The tracking id that it gives. Default: empty.
+    pub(crate) tracking_id: Field<String>,
 }
 
 /// One of tower's own layers.
@@ -261,6 +243,8 @@ pub(crate) struct Breaker {
     pub(crate) probes: Field<u32>,
     /// Which codes are failures. Default: those that speak of a server's health.
     pub(crate) failures: List<String>,
+    /// What events and rejections call it. Default: breaker.
+    pub(crate) name: Field<String>,
     /// Who shares it. Default: client.
     pub(crate) scope: Field<Scope>,
 }
