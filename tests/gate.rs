@@ -9,6 +9,8 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use squall::random::Key;
+
 const STORM: &str = "tests/cli/files/storm.yaml";
 
 /// The binary, with nothing of this process's environment.
@@ -142,7 +144,7 @@ fn check_whole(path: &Path) {
 /// run finishes with what an undisturbed one writes.
 #[test]
 fn a_run_that_is_killed_goes_on() {
-    let kills = 100;
+    let kills: u64 = 100;
     let folder = tempfile::tempdir().unwrap();
     let run = |reports: &Path| {
         let mut command = squall(&["run", STORM, "--seeds", "16", "--format", "json", "--report-dir", text(reports)]);
@@ -159,8 +161,8 @@ fn a_run_that_is_killed_goes_on() {
         let reports = folder.path().join("reports");
         resumed += usize::from(reports.join("unfinished.jsonl").exists());
         let mut child = run(&reports).spawn().unwrap();
-        // Moments spread evenly over a fifth of a run, so that most runs take several tries.
-        let moment = whole_run.mul_f64(0.2 * f64::from(kill * 37 % 100) / 100.0);
+        // Drawn from the first two fifths of a run, so that most runs take several tries.
+        let moment = whole_run.mul_f64(Key::from_seed(1).with(kill).draw().between(0.0, 0.4));
         std::thread::sleep(moment.max(Duration::from_millis(1)));
         child.kill().unwrap();
         let status = child.wait().unwrap();
@@ -176,7 +178,7 @@ fn a_run_that_is_killed_goes_on() {
             std::fs::remove_dir_all(&reports).unwrap();
         }
     }
-    figure("resume.kills", f64::from(kills), "times");
+    figure("resume.kills", kills as f64, "times");
     figure("resume.went_on", resumed as f64, "times");
     figure("resume.finished", f64::from(finished), "runs");
     assert!(resumed > kills as usize / 2, "{resumed} of {kills} found something to go on with");

@@ -199,11 +199,11 @@ const fn why(reason: StopReason) -> &'static str {
 }
 
 /// What a handler did.
-const fn came_of(outcome: HandlerOutcome) -> &'static str {
+fn came_of(outcome: HandlerOutcome) -> String {
     match outcome {
-        HandlerOutcome::Acknowledged => "it acknowledges the alert",
-        HandlerOutcome::Failed => "it answers with an error",
-        HandlerOutcome::Dropped => "it is dropped",
+        HandlerOutcome::Acknowledged => "it acknowledges the alert".to_owned(),
+        HandlerOutcome::Failed(code) => format!("it answers with {}", code.name()),
+        HandlerOutcome::Dropped => "it is dropped".to_owned(),
     }
 }
 

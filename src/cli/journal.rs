@@ -122,6 +122,16 @@ impl Journal {
     }
 }
 
+impl Drop for Journal {
+    /// A child that this process is about to start has a copy of the file until it becomes another program: closing ours would
+    /// leave the lock with it for that moment.
+    fn drop(&mut self) {
+        let file = self.file.get_mut().unwrap_or_else(PoisonError::into_inner);
+        // Whoever closes a file has nothing left to lose by its lock.
+        let _ = file.unlock();
+    }
+}
+
 /// A line in one write, so that a process that dies leaves it whole or not at all, as far as the system can help it.
 fn append(file: &mut File, what: &impl Serialize) -> io::Result<()> {
     let mut line = serde_json::to_vec(what)?;

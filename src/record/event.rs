@@ -235,8 +235,8 @@ pub enum Kind {
 pub enum HandlerOutcome {
     /// It acknowledged the alert.
     Acknowledged,
-    /// It answered with an error.
-    Failed,
+    /// It answered with this error.
+    Failed(Code),
     /// It was dropped: the caller reset the stream, or the server crashed.
     Dropped,
 }

@@ -55,7 +55,10 @@ impl Handler {
         let worker = self.admit(&caller).await?;
         let work = Work::begin(Arc::clone(&self.replica), caller, worker, self.gate.depth(), gone.clone());
         let answer = self.work(alert, &caller).await;
-        work.end(if answer.is_ok() { HandlerOutcome::Acknowledged } else { HandlerOutcome::Failed });
+        work.end(match &answer {
+            Ok(_) => HandlerOutcome::Acknowledged,
+            Err(status) => HandlerOutcome::Failed(status.code().into()),
+        });
         answer
     }
 

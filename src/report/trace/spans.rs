@@ -114,7 +114,7 @@ impl Story {
             Kind::HandlerEnded { server, call, attempt, outcome, caller_gone, .. } => {
                 let code = match outcome {
                     HandlerOutcome::Acknowledged => Code::Ok,
-                    HandlerOutcome::Failed => Code::Unknown,
+                    HandlerOutcome::Failed(code) => code,
                     HandlerOutcome::Dropped => Code::Cancelled,
                 };
                 let end = Some((code, Origin::Server));
