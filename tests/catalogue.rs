@@ -1,16 +1,20 @@
 //! The catalogue means what it says: take the key layer out of a strategy that is expected to win, and an expectation fails.
 //!
-//! A scenario whose expectations hold whatever the strategy does teaches nothing and guards nothing. One row a strategy that
-//! wins; a scenario without a row must be on the list of those in which no layer is the point, with the reason.
+//! A scenario whose expectations hold whatever the strategy does teaches nothing and guards nothing. One row for each strategy that
+//! is expected to do well: what is taken from it, or, where the server's own way is the lesson, from the server. Whoever has no row
+//! must be on the list of those for whom no layer is the point, with the reason.
 #![cfg(feature = "sim")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use squall::analysis::{Scopes, Trial, TrialFold, TrialMetrics, judge};
-use squall::resilience::{BackoffConfig, Balance, LayerConfig, Strategy};
-use squall::scenario::{self, Bound, Plan, Strategies};
+use squall::resilience::{BackoffConfig, Balance, Codes, LayerConfig, Strategy};
+use squall::scenario::metric::Better;
+use squall::scenario::units::CallRate;
+use squall::scenario::{self, Bound, Discipline, Durability, Expectation, Op, Plan, Strategies};
 use squall::trial::{self, TrialSpec};
+use tonic::Code;
 
 /// What is taken out.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +34,16 @@ enum Key {
     Retry,
     Throttle,
     WaitForReady,
+    /// The restraint to repeat only what is known not to have run.
+    Restraint,
+    /// The server's queue is an ordinary one.
+    Discipline,
+    /// The server knows no shares.
+    Shares,
+    /// The server does not tell alerts apart.
+    Dedup,
+    /// The server does not wait for its disk.
+    Sync,
 }
 
 use Key::{
@@ -39,6 +53,7 @@ use Key::{
 
 const ROWS: &[(&str, &str, Key)] = &[
     ("connection-refused", "wait-for-ready", WaitForReady),
+    ("connection-refused", "full-jitter", Retry),
     ("latency-spike", "full-jitter", AttemptTimeout),
     ("packet-loss", "full-jitter", AttemptTimeout),
     ("partition-heal", "full-jitter", AttemptTimeout),
@@ -46,9 +61,11 @@ const ROWS: &[(&str, &str, Key)] = &[
     ("nat-expiry", "pings", Keepalive),
     ("flapping-link", "retry-elsewhere", Retry),
     ("flapping-link", "breaker-each", EndpointBreaker),
+    ("one-way-partition", "retry", Retry),
     ("one-way-partition", "retry-keepalive", Keepalive),
     ("crash-restart", "full-jitter", Retry),
     ("reconnect-herd", "breaker", Breaker),
+    ("reconnect-herd", "full-jitter", Budget),
     ("slow-server", "breaker", Breaker),
     ("gray-failure", "hedging", Hedge),
     ("gray-failure", "outlier-detection", Outlier),
@@ -57,6 +74,7 @@ const ROWS: &[(&str, &str, Key)] = &[
     ("rolling-kill", "full-jitter", Retry),
     ("gc-pause", "hedging", Hedge),
     ("gc-pause", "full-jitter", AttemptTimeout),
+    ("slow-start", "least-outstanding", Balancing),
     ("slow-start", "peak-ewma", Balancing),
     ("crash-loop", "full-jitter", Retry),
     ("correlated-crash", "retry-keepalive", Keepalive),
@@ -65,24 +83,32 @@ const ROWS: &[(&str, &str, Key)] = &[
     ("retry-storm", "budget", Budget),
     ("queue-fifo", "full-jitter", Budget),
     ("queue-lifo", "full-jitter", Budget),
+    ("queue-lifo", "deadline", Key::Discipline),
     ("queue-codel", "full-jitter", Budget),
+    ("queue-codel", "deadline", Key::Discipline),
     ("deadline-propagation", "propagated", Deadline),
     ("adaptive-throttling", "throttle", Throttle),
     ("noisy-neighbour", "limited", RateLimit),
+    ("noisy-neighbour", "deadline", Key::Shares),
     ("adaptive-limit", "vegas", Limit),
     ("adaptive-limit", "bulkhead", Limit),
     ("synchronized-clients", "full-jitter", Key::Backoff),
     ("pushback", "obeys", Retry),
+    ("transient-errors", "twice", Retry),
     ("transient-errors", "thrice", Retry),
     ("response-lost", "careless", Retry),
+    ("response-lost", "careful", Key::Restraint),
     ("refused-stream", "retry", Retry),
     ("proxy-errors", "retry", Retry),
     ("max-streams", "bulkhead", Limit),
     ("stalled-window", "max-age", Retry),
     ("deduplication", "retry-all", Retry),
+    ("deduplication", "retry-all", Key::Dedup),
     ("write-behind", "full-jitter", Retry),
     ("sync-log", "full-jitter", Retry),
+    ("sync-log", "full-jitter", Key::Sync),
     ("lying-disk", "full-jitter", Retry),
+    ("full-disk", "retry", Retry),
     ("full-disk", "breaker-each", EndpointBreaker),
     ("slow-disk", "peak-ewma", Balancing),
     ("clock-skew", "elsewhere", Retry),
@@ -91,16 +117,35 @@ const ROWS: &[(&str, &str, Key)] = &[
     ("fan-out-tail", "hedging", Hedge),
 ];
 
-/// Where no layer is what makes the difference, and why.
-const NO_LAYER_WINS: &[(&str, &str)] = &[
-    ("calm", "nothing goes wrong"),
-    ("connection-age", "a polite server needs no layer"),
-    ("spoilt-answers", "what is committed is not repeated by any"),
+/// For whom no layer is what makes the difference, and why.
+const NO_LAYER_WINS: &[(&str, &str, &str)] = &[
+    ("calm", "all", "nothing goes wrong"),
+    ("connection-age", "full-jitter", "a polite server needs no layer"),
+    ("spoilt-answers", "retry-all", "what is committed is not repeated by any"),
+    ("cascading-retries", "no-retry", "it has nothing that could be taken: that is its merit"),
 ];
 
 impl Key {
-    /// The strategy without it.
-    fn taken_from(self, mut strategy: Strategy) -> Strategy {
+    /// The plan in which the strategy at `place`, or its servers, are without it.
+    fn taken_from(self, plan: &Plan, place: usize) -> Plan {
+        let mut plan = plan.clone();
+        for server in &mut plan.servers {
+            match self {
+                Self::Discipline => server.queue.discipline = Discipline::Fifo,
+                Self::Shares => server.fairness = CallRate::UNLIMITED,
+                Self::Dedup => server.dedup = false,
+                Self::Sync => server.durability = Durability::Memory,
+                _ => {}
+            }
+        }
+        if !matches!(self, Self::Discipline | Self::Shares | Self::Dedup | Self::Sync) {
+            let strategy = &mut plan.strategies[place].strategy;
+            *strategy = self.taken_from_client(strategy.clone());
+        }
+        plan
+    }
+
+    fn taken_from_client(self, mut strategy: Strategy) -> Strategy {
         let channel = &mut strategy.channel;
         match self {
             Self::Keepalive => channel.keepalive = None,
@@ -108,11 +153,12 @@ impl Key {
             Self::Outlier => channel.outlier = None,
             Self::WaitForReady => channel.wait_for_ready = false,
             Self::Balance => channel.balance = Balance::RoundRobin,
-            Self::Budget | Self::Backoff => {
+            Self::Budget | Self::Backoff | Self::Restraint => {
                 for layer in &mut strategy.layers {
                     if let LayerConfig::Retry(retry) = layer {
                         match self {
                             Self::Budget => retry.budget = None,
+                            Self::Restraint => retry.on = Codes::of(&[Code::Unavailable, Code::Internal]),
                             _ => retry.backoff = BackoffConfig::None,
                         }
                     }
@@ -186,8 +232,7 @@ fn without_its_key_layer_a_winner_fails() {
     for (name, strategy, key) in ROWS {
         let plan = &plans[*name];
         let place = plan.strategies.iter().position(|known| known.name == *strategy).expect("a strategy of this name");
-        let mut without = plan.clone();
-        without.strategies[place].strategy = key.taken_from(plan.strategies[place].strategy.clone());
+        let without = key.taken_from(plan, place);
         let (whole, broken) = (holds(plan, place), holds(&without, place));
         if !whole.iter().any(|(text, holds)| *holds && !broken[text]) {
             wrong.push(format!("{name}: {strategy} needs no {key:?}: {broken:?}"));
@@ -196,14 +241,48 @@ fn without_its_key_layer_a_winner_fails() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
+/// Whether it expects something good of one strategy.
+fn praises(expectation: &Expectation) -> Option<usize> {
+    let Strategies::One(strategy) = expectation.strategies else { return None };
+    let praise = match (expectation.op, expectation.metric.better()) {
+        (Op::AtLeast | Op::Above, Better::Higher) | (Op::AtMost | Op::Below, Better::Lower) => true,
+        // Equal to nothing lost, or to everything won; not to `never`.
+        (Op::Equal, better) => better != Better::Neither && expectation.bound != Bound::Value(f64::INFINITY),
+        _ => false,
+    };
+    praise.then_some(strategy)
+}
+
 #[test]
-fn every_scenario_has_a_winner_or_a_reason() {
+fn every_strategy_that_is_praised_has_a_row_or_a_reason() {
     for (name, plan) in plans() {
-        let has_row = ROWS.iter().any(|(scenario, ..)| *scenario == name);
-        let has_reason = NO_LAYER_WINS.iter().any(|(scenario, _)| *scenario == name);
-        assert!(has_row != has_reason, "{name} needs a row, or a reason why it has none");
         assert!(!plan.expectations.is_empty(), "{name} expects nothing");
+        let has_row = |who: &str| ROWS.iter().any(|(scenario, strategy, _)| *scenario == name && *strategy == who);
+        let has_reason = |who: &str| NO_LAYER_WINS.iter().any(|row| (row.0, row.1) == (name.as_str(), who));
+        for praised in plan.expectations.iter().filter_map(praises) {
+            let who = &plan.strategies[praised].name;
+            assert!(has_row(who) != has_reason(who), "{who} in {name} needs a row, or a reason why it has none");
+        }
+        let somebody = plan.strategies.iter().any(|strategy| has_row(&strategy.name) || has_reason(&strategy.name));
+        assert!(somebody || has_reason("all"), "{name} has no winner, and no reason why");
     }
+}
+
+/// The same wave, the same clients: the newest first, or the late sent away, beats first come first served.
+#[test]
+fn a_queue_for_overload_beats_an_ordinary_one() {
+    let plans = plans();
+    let success = |name: &str| {
+        let plan = &plans[name];
+        let place = plan.strategies.iter().position(|known| known.name == "deadline").unwrap();
+        let scopes = Scopes::of(plan);
+        let spec = TrialSpec { strategy: place, seed: plan.seeds.first, control: false };
+        let fold = TrialFold::new(&trial::header(plan, spec), Arc::new(scopes.parts().clone()));
+        let metrics = trial::run(plan, spec, fold).unwrap().finish();
+        metrics.whole().ok as f64 / metrics.whole().calls as f64
+    };
+    let (fifo, lifo, codel) = (success("queue-fifo"), success("queue-lifo"), success("queue-codel"));
+    assert!(lifo > fifo + 0.05 && codel > fifo + 0.05, "fifo {fifo}, lifo {lifo}, codel {codel}");
 }
 
 /// What the catalogue must have at least, and that each tells a story.

@@ -7,7 +7,7 @@ use super::crash::Crash;
 use super::crash_loop::CrashLoop;
 use super::deploy::Rollout;
 use super::fleet::{Autoscale, RollingRestart};
-use super::grpc::GrpcFault;
+use super::grpc::{GrpcFault, reason};
 use super::network::LinkFault;
 use super::pause::Pause;
 use super::trouble::TroubleFault;
@@ -18,7 +18,7 @@ use crate::telemetry::Trouble;
 
 /// The fault that `plan` declares; `key` names its draws.
 pub(super) fn build(plan: &FaultPlan, key: Key) -> Box<dyn Fault> {
-    let ramp = plan.ramp;
+    let (ramp, only) = (plan.ramp, plan.selector.clone());
     match plan.kind.clone() {
         FaultKind::Crash { server, some, how, lose } => Box::new(Crash::new(server, some, how, lose, key)),
         FaultKind::CrashLoop { server, up, down, cap } => Box::new(CrashLoop::new(server, up, down, cap)),
@@ -35,43 +35,43 @@ pub(super) fn build(plan: &FaultPlan, key: Key) -> Box<dyn Fault> {
         | FaultKind::Flap { .. }
         | FaultKind::NatExpiry { .. }
         | FaultKind::Loss { .. }
-        | FaultKind::Bandwidth { .. }) => Box::new(LinkFault::new(kind, ramp)),
-        FaultKind::Refuse { server } => Box::new(PortFault::refused(server)),
-        FaultKind::BacklogFull { server } => Box::new(PortFault::full(server)),
-        FaultKind::Reset { a, b } => Box::new(Lost::reset(a, b)),
-        FaultKind::HalfOpen { clients, server } => Box::new(Lost::forgotten(server, clients)),
-        FaultKind::IdleKill { server, idle } => Box::new(IdleKill::new(server, idle)),
-        FaultKind::Goaway { server } => Box::new(Goaway::new(server)),
-        FaultKind::SlowServer { server, slowdown } => {
-            Box::new(TroubleFault::new(server, move |_| Trouble::Slow(slowdown.clone(), Ramp::rising(now(), ramp))))
-        }
-        FaultKind::ColdCache { server, factor } => Box::new(TroubleFault::new(server, move |window| {
+        | FaultKind::Bandwidth { .. }) => Box::new(LinkFault::new(kind, only, ramp)),
+        FaultKind::Refuse { server } => Box::new(PortFault::refused(server, only)),
+        FaultKind::BacklogFull { server } => Box::new(PortFault::full(server, only)),
+        FaultKind::Reset { a, b } => Box::new(Lost::reset(a, b, only)),
+        FaultKind::HalfOpen { clients, server } => Box::new(Lost::forgotten(server, clients, only)),
+        FaultKind::IdleKill { server, idle } => Box::new(IdleKill::new(server, idle, only)),
+        FaultKind::Goaway { server, code } => Box::new(Goaway::new(server, code.map(reason), only)),
+        FaultKind::SlowServer { server, slowdown } => Box::new(TroubleFault::new(server, only, move |_| {
+            Trouble::Slow(slowdown.clone(), Ramp::rising(now(), ramp))
+        })),
+        FaultKind::ColdCache { server, factor } => Box::new(TroubleFault::new(server, only, move |window| {
             let slowdown = crate::scenario::Slowdown { factor, add: crate::random::Distribution::default() };
             Trouble::Slow(slowdown, Ramp::falling(now(), window.lasts))
         })),
         FaultKind::CapacityDrop { server, workers } => {
-            Box::new(TroubleFault::new(server, move |_| Trouble::Workers(workers)).by_replica())
+            Box::new(TroubleFault::new(server, only, move |_| Trouble::Workers(workers)).by_replica())
         }
         FaultKind::SlowAccept { server, delay } => {
-            Box::new(TroubleFault::new(server, move |_| Trouble::AcceptDelay(delay)))
+            Box::new(TroubleFault::new(server, only, move |_| Trouble::AcceptDelay(delay)))
         }
         FaultKind::MaxStreams { server, streams } => {
-            Box::new(TroubleFault::new(server, move |_| Trouble::Streams(streams)))
+            Box::new(TroubleFault::new(server, only, move |_| Trouble::Streams(streams)))
         }
         FaultKind::Withhold { server, frames } => {
-            Box::new(TroubleFault::new(server, move |_| Trouble::Withhold(frames)).on_frames())
+            Box::new(TroubleFault::new(server, only, move |_| Trouble::Withhold(frames)).on_frames())
         }
-        FaultKind::SlowDisk { server, slowdown } => {
-            Box::new(TroubleFault::new(server, move |_| Trouble::SlowDisk(slowdown.clone(), Ramp::rising(now(), ramp))))
-        }
+        FaultKind::SlowDisk { server, slowdown } => Box::new(TroubleFault::new(server, only, move |_| {
+            Trouble::SlowDisk(slowdown.clone(), Ramp::rising(now(), ramp))
+        })),
         FaultKind::FullDisk { server, status } => {
-            Box::new(TroubleFault::new(server, move |_| Trouble::FullDisk(status)))
+            Box::new(TroubleFault::new(server, only, move |_| Trouble::FullDisk(status)))
         }
-        FaultKind::LyingDisk { server } => Box::new(TroubleFault::new(server, |_| Trouble::LyingDisk)),
+        FaultKind::LyingDisk { server } => Box::new(TroubleFault::new(server, only, |_| Trouble::LyingDisk)),
         FaultKind::HealthLie { server, serving } => {
-            Box::new(TroubleFault::new(server, move |_| Trouble::Health(serving)))
+            Box::new(TroubleFault::new(server, only, move |_| Trouble::Health(serving)))
         }
         FaultKind::ClockSkew { hosts, ahead_ns } => Box::new(ClockSkew::new(hosts, ahead_ns)),
-        FaultKind::Grpc(grpc) => Box::new(GrpcFault::new(grpc, plan.selector.clone(), ramp, key)),
+        FaultKind::Grpc(grpc) => Box::new(GrpcFault::new(grpc, only, ramp, key)),
     }
 }

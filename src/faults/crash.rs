@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use super::{Fault, Stage, Window};
-use crate::clock;
 use crate::net::Counts;
 use crate::random::Key;
 use crate::scenario::{CrashHow, Lose, Members};
@@ -50,8 +49,9 @@ impl Fault for Crash {
                 self.tally.matched();
                 let was_running = match self.how {
                     CrashHow::Graceful(grace) => {
-                        tokio::spawn(drain_then_kill(stage.clone(), member.clone(), grace, self.lose));
-                        stage.drain(server)
+                        let was_running = stage.drain(server);
+                        tokio::spawn(drained(stage.clone(), member.clone(), grace, self.lose));
+                        was_running
                     }
                     CrashHow::Kill | CrashHow::PowerLoss => stage.crash(server, self.how, self.lose),
                 };
@@ -77,10 +77,9 @@ impl Fault for Crash {
     }
 }
 
-async fn drain_then_kill(stage: Stage, member: Members, grace: Duration, lose: Lose) {
-    clock::sleep(grace).await;
+async fn drained(stage: Stage, member: Members, grace: Duration, lose: Lose) {
     for server in stage.servers(&member) {
-        stage.crash(server, CrashHow::Graceful(grace), lose);
+        stage.crash_drained(server, grace, lose).await;
     }
 }
 

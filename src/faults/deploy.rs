@@ -11,8 +11,8 @@ use super::{Fault, Stage, Window, lock};
 use crate::clock::{self, Ramp};
 use crate::net::Counts;
 use crate::random::{Distribution, Key};
-use crate::scenario::{Deploy, Grpc, GrpcHarm, GrpcWhen, Members, Selector, Slowdown};
-use crate::telemetry::{Interference, Knob, Tally, Trouble};
+use crate::scenario::{Deploy, Grpc, GrpcHarm, GrpcWhen, Members, Slowdown};
+use crate::telemetry::{Interference, Knob, Tally, Trouble, Whom};
 
 /// Who runs the new version by now, and what to undo; `None` once it is taken back.
 type Replaced = Option<Vec<(Members, Knob)>>;
@@ -52,8 +52,9 @@ impl Rollout {
             harm: GrpcHarm::Status { code: tonic::Code::Internal, message: "a bug".to_owned(), pushback: None },
         };
         // Counted by process, not by call.
-        let of = Of { key: self.key.with(window.number), clients: Vec::new(), ramp: always(), tally: Tally::default() };
-        (Trouble::Slow(slowdown, always()), Arc::new(Active::new(grpc, &Selector::default(), of)))
+        let of =
+            Of { key: self.key.with(window.number), whom: Whom::default(), ramp: always(), tally: Tally::default() };
+        (Trouble::Slow(slowdown, always()), Arc::new(Active::new(grpc, of)))
     }
 }
 

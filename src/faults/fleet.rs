@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
+
 use super::crash::one;
 use super::{Fault, Stage, Window};
 use crate::clock;
@@ -46,15 +48,18 @@ impl Fault for RollingRestart {
 
 /// The old processes go, and new ones come after `down`.
 pub(super) async fn replace(stage: &Stage, members: &Members, down: Duration, how: CrashHow, tally: &Tally) {
-    if let CrashHow::Graceful(grace) = how {
-        for server in stage.servers(members) {
-            stage.drain(server);
+    let went = stage.servers(members).iter().map(|server| async move {
+        match how {
+            CrashHow::Graceful(grace) => {
+                stage.drain(server);
+                stage.crash_drained(server, grace, Lose::Unsynced).await
+            }
+            CrashHow::Kill | CrashHow::PowerLoss => stage.crash(server, how, Lose::Unsynced),
         }
-        clock::sleep(grace).await;
-    }
-    for server in stage.servers(members) {
+    });
+    for went in join_all(went).await {
         tally.matched();
-        if stage.crash(server, how, Lose::Unsynced) {
+        if went {
             tally.fired();
         }
     }
@@ -79,35 +84,29 @@ impl Autoscale {
 }
 
 impl Fault for Autoscale {
-    fn start(&mut self, stage: &Stage, window: Window) {
+    fn start(&mut self, stage: &Stage, _: Window) {
         for server in stage.servers(&self.gone) {
             self.tally.matched();
             if stage.drain(server) {
                 self.tally.fired();
             }
         }
-        let (stage, gone, grace) = (stage.clone(), self.gone.clone(), self.grace.min(window.lasts));
+        let (stage, gone, grace) = (stage.clone(), self.gone.clone(), self.grace);
         tokio::spawn(async move {
-            clock::sleep(grace).await;
-            leave(&stage, &gone);
+            // A machine that is taken away in order has written everything to disk.
+            join_all(stage.servers(&gone).iter().map(|server| stage.crash_drained(server, grace, Lose::Nothing))).await;
         });
     }
 
     fn stop(&mut self, stage: &Stage) {
-        leave(stage, &self.gone);
         for server in stage.servers(&self.gone) {
+            // A grace longer than the window ends with it.
+            stage.crash(server, CrashHow::Kill, Lose::Nothing);
             stage.restart(server);
         }
     }
 
     fn counts(&self, _: &Stage) -> Counts {
         self.tally.counts()
-    }
-}
-
-/// What still runs is stopped; a machine that is taken away in order has written everything to disk.
-fn leave(stage: &Stage, gone: &Members) {
-    for server in stage.servers(gone) {
-        stage.crash(server, CrashHow::Kill, Lose::Nothing);
     }
 }

@@ -4,7 +4,6 @@
 //! its own identity and by this fault's key, so that two faults are independent, and a retry draws anew.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -15,7 +14,7 @@ use crate::clock::{self, Ramp};
 use crate::net::Counts;
 use crate::random::Key;
 use crate::scenario::{Grpc, GrpcHarm, GrpcWhen, Pushback, Selector, StreamReset};
-use crate::telemetry::{Caller, End, Interference, Interruption, Knob, Moment, Tally, Way};
+use crate::telemetry::{Caller, End, Interference, Interruption, Knob, Moment, Tally, Way, Whom};
 
 /// Calls that fare badly inside gRPC.
 pub(super) struct GrpcFault {
@@ -36,12 +35,12 @@ impl GrpcFault {
 impl Fault for GrpcFault {
     fn start(&mut self, stage: &Stage, window: Window) {
         let of = Of {
-            clients: self.selector.clients.iter().map(|members| stage.client_numbers(members)).collect(),
+            whom: stage.whom(&self.selector),
             key: self.key.with(window.number),
             ramp: Ramp::rising(clock::now(), self.ramp),
             tally: self.tally.clone(),
         };
-        let active: Arc<dyn Interference> = Arc::new(Active::new(self.grpc.clone(), &self.selector, of));
+        let active: Arc<dyn Interference> = Arc::new(Active::new(self.grpc.clone(), of));
         for server in stage.servers(&self.grpc.server) {
             self.knobs.push(server.replica().interfere(Arc::clone(&active)));
         }
@@ -62,8 +61,8 @@ impl Fault for GrpcFault {
 pub(super) struct Of {
     /// Names its draws.
     pub(super) key: Key,
-    /// Only calls of these clients, from and to; of all if there are none.
-    pub(super) clients: Vec<(u32, u32)>,
+    /// Whose calls, and which of them.
+    pub(super) whom: Whom,
     /// How its rate grows.
     pub(super) ramp: Ramp,
     /// Who counts.
@@ -73,26 +72,16 @@ pub(super) struct Of {
 /// The fault during one of its windows.
 pub(super) struct Active {
     grpc: Grpc,
-    first: u64,
-    every: u64,
     of: Of,
-    seen: AtomicU64,
 }
 
 impl Active {
-    pub(super) fn new(grpc: Grpc, selector: &Selector, of: Of) -> Self {
-        Self { grpc, first: selector.first, every: selector.every.get(), of, seen: AtomicU64::new(0) }
+    pub(super) const fn new(grpc: Grpc, of: Of) -> Self {
+        Self { grpc, of }
     }
 
     fn selects(&self, caller: &Caller, method: &str) -> bool {
-        let client = caller.call.client();
-        let clients = &self.of.clients;
-        let named = clients.is_empty() || clients.iter().any(|(from, to)| (*from..*to).contains(&client));
-        if !named || !(self.grpc.method.is_empty() || self.grpc.method == method) {
-            return false;
-        }
-        let number = self.seen.fetch_add(1, Ordering::Relaxed);
-        number.is_multiple_of(self.every) && number / self.every < self.first
+        (self.grpc.method.is_empty() || self.grpc.method == method) && self.of.whom.takes_call(caller)
     }
 
     fn hits(&self, key: Key) -> bool {
@@ -140,7 +129,7 @@ impl Interference for Active {
     }
 }
 
-fn reason(code: StreamReset) -> h2::Reason {
+pub(super) fn reason(code: StreamReset) -> h2::Reason {
     match code {
         StreamReset::NoError => h2::Reason::NO_ERROR,
         StreamReset::ProtocolError => h2::Reason::PROTOCOL_ERROR,

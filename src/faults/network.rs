@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use super::{Fault, Stage, Window, lock};
 use crate::clock;
-use crate::net::{ByteRate, Counts, Impairment, ImpairmentId, LossModel, Network, Pairs, Reorder};
+use crate::net::{ByteRate, Counts, Impairment, ImpairmentId, LossModel, Network, Pairs, Reorder, Selected};
 use crate::random::Distribution;
-use crate::scenario::{Bandwidth, Direction, FaultKind, Loss, Members, units};
+use crate::scenario::{Bandwidth, Direction, FaultKind, Loss, Members, Selector, units};
 
 /// Packets between two sides are dropped, delayed, lost or throttled for a window.
 pub(super) struct LinkFault {
     kind: FaultKind,
+    only: Selector,
     ramp: Duration,
     laid: Arc<Mutex<Laid>>,
 }
@@ -29,8 +30,8 @@ struct Laid {
 }
 
 impl LinkFault {
-    pub(super) fn new(kind: FaultKind, ramp: Duration) -> Self {
-        Self { kind, ramp, laid: Arc::default() }
+    pub(super) fn new(kind: FaultKind, only: Selector, ramp: Duration) -> Self {
+        Self { kind, only, ramp, laid: Arc::default() }
     }
 
     fn impairment(&self) -> Impairment {
@@ -74,12 +75,12 @@ impl LinkFault {
 
 impl Fault for LinkFault {
     fn start(&mut self, stage: &Stage, _: Window) {
-        let (pairs, what) = (self.pairs(stage), self.impairment());
-        lock(&self.laid).lay(stage.net(), pairs.clone(), what.clone());
+        let (touched, what) = (stage.selected(self.pairs(stage), &self.only), self.impairment());
+        lock(&self.laid).lay(stage.net(), touched.clone(), what.clone());
         lock(&self.laid).open = true;
         if let FaultKind::Flap { down, up, .. } = self.kind {
             let (net, laid) = (stage.net().clone(), Arc::clone(&self.laid));
-            tokio::spawn(flap(net, laid, (pairs, what), down, up));
+            tokio::spawn(flap(net, laid, (touched, what), down, up));
         }
     }
 
@@ -95,8 +96,8 @@ impl Fault for LinkFault {
 }
 
 impl Laid {
-    fn lay(&mut self, net: &Network, pairs: Pairs, what: Impairment) {
-        let id = net.impair(pairs, what);
+    fn lay(&mut self, net: &Network, touched: Selected, what: Impairment) {
+        let id = net.impair(touched, what);
         self.all.push(id);
         self.active = Some(id);
     }
@@ -109,7 +110,7 @@ impl Laid {
 }
 
 /// Up for a while, down for a while, as long as the window is open. It is down when this begins.
-async fn flap(net: Network, laid: Arc<Mutex<Laid>>, link: (Pairs, Impairment), down: Duration, up: Duration) {
+async fn flap(net: Network, laid: Arc<Mutex<Laid>>, link: (Selected, Impairment), down: Duration, up: Duration) {
     // A window that follows has a task of its own; this one's is known by what it laid first.
     let mut mine = lock(&laid).active;
     loop {

@@ -1,13 +1,15 @@
 //! The stage on which faults play: who is there, and what can be done to them.
 
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use super::lock;
-use crate::net::{HostId, Network};
+use crate::clock;
+use crate::net::{HostId, Network, Pairs, Selected, Turnstile};
 use crate::random::Key;
 use crate::record::{HostChange, Kind, Recorder};
-use crate::scenario::{CrashHow, Group, Lose, Members};
-use crate::telemetry::{Replica, Running, WallClock, serve};
+use crate::scenario::{CrashHow, Group, Lose, Members, Selector};
+use crate::telemetry::{Replica, Running, WallClock, Whom, serve};
 
 /// Everything a fault can reach. Clones are the same stage.
 #[derive(Clone, Debug)]
@@ -136,8 +138,22 @@ impl Stage {
         }
     }
 
+    /// Whose calls and connections a selector means; its turns begin with the first.
+    pub(super) fn whom(&self, selector: &Selector) -> Whom {
+        let numbers = selector.clients.iter().map(|members| self.client_numbers(members)).collect();
+        let hosts = selector.clients.iter().flat_map(|members| self.hosts(members)).collect();
+        Whom::new(numbers, hosts, Turnstile::new(selector.every, selector.first))
+    }
+
+    /// Of what passes between pairs, what a selector means; its turns begin with the first.
+    pub(super) fn selected(&self, pairs: Pairs, selector: &Selector) -> Selected {
+        let hosts: Vec<HostId> = selector.clients.iter().flat_map(|members| self.hosts(members)).collect();
+        let pairs = if hosts.is_empty() { pairs } else { pairs.and_touching(&hosts) };
+        Selected::new(pairs, Turnstile::new(selector.every, selector.first))
+    }
+
     /// The numbers of some clients over all groups, from and to; an empty range if they are servers.
-    pub(super) fn client_numbers(&self, members: &Members) -> (u32, u32) {
+    fn client_numbers(&self, members: &Members) -> (u32, u32) {
         let Group::Clients(group) = members.group else { return (0, 0) };
         let before = self.inner.clients[..group].iter().map(Vec::len).sum::<usize>() as u32;
         (before + members.range.start, before + members.range.end)
@@ -170,6 +186,14 @@ impl Stage {
             self.record(server, HostChange::Draining);
         }
         running
+    }
+
+    /// The same for a process that was asked to drain: once it has nothing left, or `grace` is over. Its successor is spared.
+    pub(super) async fn crash_drained(&self, server: &ServerHost, grace: Duration, lose: Lose) -> bool {
+        let life = server.replica.incarnation();
+        // Either way it goes now.
+        let _ = clock::timeout(grace, server.replica.emptied()).await;
+        server.replica.incarnation() == life && self.crash(server, CrashHow::Graceful(grace), lose)
     }
 
     /// A new process starts, on a new incarnation of the host, unless one is running.

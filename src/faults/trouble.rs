@@ -4,12 +4,13 @@
 
 use super::{Fault, Stage, Window};
 use crate::net::Counts;
-use crate::scenario::Members;
+use crate::scenario::{Members, Selector};
 use crate::telemetry::{Knob, Tally, Trouble};
 
 /// Replicas in trouble.
 pub(super) struct TroubleFault<F> {
     server: Members,
+    only: Selector,
     /// What is wrong, made anew for each window.
     make: F,
     knobs: Vec<Knob>,
@@ -19,9 +20,9 @@ pub(super) struct TroubleFault<F> {
 }
 
 impl<F: Fn(Window) -> Trouble> TroubleFault<F> {
-    pub(super) fn new(server: Members, make: F) -> Self {
+    pub(super) fn new(server: Members, only: Selector, make: F) -> Self {
         let (knobs, tally) = (Vec::new(), Tally::default());
-        Self { server, make, knobs, tally, counts_replicas: false, reads_frames: false }
+        Self { server, only, make, knobs, tally, counts_replicas: false, reads_frames: false }
     }
 
     /// It fires once a replica, when it begins.
@@ -46,8 +47,9 @@ impl<F: Fn(Window) -> Trouble + Send> Fault for TroubleFault<F> {
 
     fn start(&mut self, stage: &Stage, window: Window) {
         let trouble = (self.make)(window);
+        let tally = self.tally.of(stage.whom(&self.only));
         for server in stage.servers(&self.server) {
-            self.knobs.push(server.replica().trouble(trouble.clone(), &self.tally));
+            self.knobs.push(server.replica().trouble(trouble.clone(), &tally));
             self.tally.hit(u64::from(self.counts_replicas));
         }
     }

@@ -315,8 +315,9 @@ impl Connection {
             path.transmit(now, segment.wire_size(), &mut state.ends[from].lane)
         };
         if self.watchers.want_packets() {
-            let (connection, arrives_at) = (self.id, transit.arrival);
-            after.packets.push(Packet { connection, sender: side, sent_at: now, arrives_at, segment: *segment });
+            let (connection, arrives_at, copy_at) = (self.id, transit.arrival, transit.copy);
+            let packet = Packet { connection, sender: side, sent_at: now, arrives_at, copy_at, segment: *segment };
+            after.packets.push(packet);
         }
         for at in [transit.arrival, transit.copy].into_iter().flatten() {
             self.send_off(state, side.other(), segment, at);
@@ -416,7 +417,7 @@ impl Connection {
         };
         let waits = socket.is_half_accepted();
         if waits && !segment.flags.syn && !segment.flags.rst {
-            match host.on_syn(self.addresses[1].port) {
+            match host.on_connect(self.hosts[0].id, self.addresses[1].port, false) {
                 SynVerdict::Answer => {}
                 // The last acknowledgement is ignored too; the client believes that it is connected.
                 SynVerdict::Ignore => return,
@@ -432,7 +433,7 @@ impl Connection {
 
     fn on_syn(&self, end: &mut End, syn: &Segment, now: Instant, after: &mut After) {
         let host = &self.hosts[1];
-        match host.on_syn(self.addresses[1].port) {
+        match host.on_connect(self.hosts[0].id, self.addresses[1].port, true) {
             SynVerdict::Refuse => end.out.segments.push(Socket::reset_in_answer_to(syn)),
             SynVerdict::Ignore => {}
             SynVerdict::Answer => {

@@ -13,7 +13,7 @@ use super::impairment::Counter;
 use super::listener::Port;
 use super::task::Tasks;
 use super::tcp::{TcpSettings, Ticks};
-use super::{ConnectionId, HostId, ImpairmentId, Side};
+use super::{ConnectionId, HostId, ImpairmentId, Selected, Side};
 use crate::clock::Instant;
 
 /// What a new host is like.
@@ -66,7 +66,18 @@ pub(super) struct HostState {
 pub(super) struct PortFault {
     pub(super) id: ImpairmentId,
     pub(super) port: Option<u16>,
+    pub(super) selected: Selected,
     pub(super) counter: Arc<Counter>,
+}
+
+impl PortFault {
+    /// Attempts take their turn with their SYN: the end of a handshake that was let in is not asked again.
+    fn strikes(&self, from: HostId, to: HostId, port: u16, syn: bool) -> bool {
+        let turnstile = self.selected.turnstile();
+        self.port.is_none_or(|own| own == port)
+            && self.selected.contains(from, to)
+            && if syn { turnstile.passes() } else { turnstile.is_open() }
+    }
 }
 
 impl Host {
@@ -144,12 +155,12 @@ impl Host {
         state.connections.iter().filter_map(|((_, side), weak)| Some((weak.upgrade()?, *side))).collect()
     }
 
-    /// What its kernel does with a SYN.
-    pub(super) fn on_syn(&self, port: u16) -> SynVerdict {
+    /// What its kernel does with a SYN, or with the acknowledgement that ends a handshake.
+    pub(super) fn on_connect(&self, from: HostId, port: u16, syn: bool) -> SynVerdict {
         let state = self.lock();
         let fault = |faults: &[PortFault]| {
             let mut hit = false;
-            for fault in faults.iter().filter(|fault| fault.port.is_none_or(|p| p == port)) {
+            for fault in faults.iter().filter(|fault| fault.strikes(from, self.id, port, syn)) {
                 fault.counter.matched();
                 fault.counter.fired();
                 hit = true;

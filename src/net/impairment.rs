@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::{ByteRate, HostId, LossModel, QueueLimit, Reorder};
+use super::{ByteRate, HostId, LossModel, QueueLimit, Reorder, Selected};
 use crate::clock::{Instant, Ramp};
 use crate::random::{Distribution, Key, Probability};
 
@@ -89,6 +89,13 @@ impl Pairs {
         Self::matching(move |from, to| hosts.binary_search(&from).is_ok() || hosts.binary_search(&to).is_ok())
     }
 
+    /// Of these, those from or to one of `hosts`.
+    #[must_use]
+    pub fn and_touching(self, hosts: &[HostId]) -> Self {
+        let also = Self::touching(hosts);
+        Self::matching(move |from, to| self.contains(from, to) && also.contains(from, to))
+    }
+
     /// Those for which `matches(from, to)` says so.
     pub fn matching(matches: impl Fn(HostId, HostId) -> bool + Send + Sync + 'static) -> Self {
         Self::Matching(Arc::new(matches))
@@ -163,11 +170,31 @@ impl Counter {
 pub(super) struct Overlay {
     pub(super) id: ImpairmentId,
     pub(super) what: Impairment,
+    pub(super) selected: Selected,
     pub(super) counter: Arc<Counter>,
     pub(super) ramp: Ramp,
 }
 
 impl Overlay {
+    /// Whether it is the turn of the packet that is sent now. A middlebox that forgets connections has no turn for packets.
+    pub(super) fn meets_packet(&self) -> bool {
+        let meets = self.what.nat_idle.is_none() && self.selected.turnstile().passes();
+        if meets {
+            self.counter.matched();
+        }
+        meets
+    }
+
+    /// Whether it forgets a connection after this silence.
+    pub(super) fn forgets_after(&self, silence: Duration) -> bool {
+        let forgets = self.what.nat_idle.is_some_and(|idle| silence > idle) && self.selected.turnstile().passes();
+        if forgets {
+            self.counter.matched();
+            self.counter.fired();
+        }
+        forgets
+    }
+
     /// Whether what a model said of a packet holds at the strength that the fault has by now.
     pub(super) fn holds(&self, now: Instant, packet: Key) -> bool {
         self.ramp.is_flat() || packet.named("ramp").draw().value() < self.ramp.at(now)

@@ -8,7 +8,7 @@ use super::connection::Connection;
 use super::host::{Host, PortFault, StartHook};
 use super::network::Network;
 use super::task;
-use super::{HostId, ImpairmentId, Pairs, Side};
+use super::{HostId, ImpairmentId, Pairs, Selected, Side};
 use crate::clock;
 
 impl Network {
@@ -122,43 +122,57 @@ impl Network {
         self.host(host).incarnation()
     }
 
-    /// A middlebox resets every connection between these hosts, whoever connected, both ways at once. How many.
-    pub fn reset_connections(&self, pairs: impl Into<Pairs>) -> u64 {
-        let pairs = pairs.into();
-        self.connections_between(&pairs).iter().filter(|connection| connection.reset()).count() as u64
+    /// A middlebox resets every connection between these hosts, whoever connected, both ways at once; or [some of
+    /// them](Selected), in the order of the hosts that connected. How many.
+    pub fn reset_connections(&self, touched: impl Into<Selected>) -> u64 {
+        let selected = touched.into();
+        let all = self.connections_between(&selected);
+        all.iter().filter(|connection| selected.turnstile().passes() && connection.reset()).count() as u64
     }
 
     /// `host` forgets its connections with those hosts for which `pairs` contains (host, other): the other ends do not
     /// learn of it until they send. How many.
-    pub fn forget(&self, host: HostId, pairs: impl Into<Pairs>) -> u64 {
-        let (host, pairs) = (self.host(host), pairs.into());
+    pub fn forget(&self, host: HostId, touched: impl Into<Selected>) -> u64 {
+        let (host, selected) = (self.host(host), touched.into());
         let mine = host.connections();
         let hit = mine.iter().filter(|(connection, side)| {
-            pairs.contains(host.id, connection.host(side.other()).id) && connection.forget(*side, false)
+            selected.contains(host.id, connection.host(side.other()).id)
+                && selected.turnstile().passes()
+                && connection.forget(*side, false)
         });
         hit.count() as u64
     }
 
     /// New connections to `host` (to `port`, or to all its ports) are refused until repaired.
     pub fn refuse(&self, host: HostId, port: Option<u16>) -> ImpairmentId {
+        self.refuse_some(host, port, Pairs::All)
+    }
+
+    /// The same for some attempts: those from certain hosts, or by their turn.
+    pub fn refuse_some(&self, host: HostId, port: Option<u16>, touched: impl Into<Selected>) -> ImpairmentId {
         let (id, counter) = self.lock().new_fault();
-        self.host(host).lock().refusals.push(PortFault { id, port, counter });
+        self.host(host).lock().refusals.push(PortFault { id, port, selected: touched.into(), counter });
         id
     }
 
     /// New connections to `host` meet a full backlog, that is silence, until repaired.
     pub fn fill_backlog(&self, host: HostId, port: Option<u16>) -> ImpairmentId {
+        self.fill_backlog_for(host, port, Pairs::All)
+    }
+
+    /// The same for some attempts: those from certain hosts, or by their turn.
+    pub fn fill_backlog_for(&self, host: HostId, port: Option<u16>, touched: impl Into<Selected>) -> ImpairmentId {
         let (id, counter) = self.lock().new_fault();
-        self.host(host).lock().full.push(PortFault { id, port, counter });
+        self.host(host).lock().full.push(PortFault { id, port, selected: touched.into(), counter });
         id
     }
 
-    fn connections_between(&self, pairs: &Pairs) -> Vec<Arc<Connection>> {
+    fn connections_between(&self, selected: &Selected) -> Vec<Arc<Connection>> {
         let hosts = self.lock().hosts.clone();
         let all = hosts.iter().flat_map(|host| host.connections());
         all.filter(|(connection, side)| {
             let (client, server) = (connection.host(Side::Client).id, connection.host(Side::Server).id);
-            *side == Side::Client && (pairs.contains(client, server) || pairs.contains(server, client))
+            *side == Side::Client && (selected.contains(client, server) || selected.contains(server, client))
         })
         .map(|(connection, _)| connection)
         .collect()

@@ -6,7 +6,7 @@
 //! decided there.
 //!
 //! - [`network`](self): hosts, links, names; [`lifecycle`](self): what can happen to them.
-//! - `path`: one direction of a link. [`Impairment`]: faults laid over it.
+//! - `path`: one direction of a link. [`Impairment`]: faults laid over it; [`Selected`]: what they touch.
 //! - `connection`: two sockets and what is between them. [`Listener`], [`Connect`], [`Stream`]: how programs see it.
 //! - [`tcp`]: the protocol, without a network.
 //! - [`Observer`]: being told. [`timeline`]: one connection, packet by packet.
@@ -24,6 +24,7 @@ mod loss;
 mod network;
 mod observer;
 mod path;
+mod selected;
 mod stream;
 mod task;
 pub mod tcp;
@@ -40,6 +41,7 @@ pub use self::listener::Listener;
 pub use self::loss::LossModel;
 pub use self::network::Network;
 pub use self::observer::{ConnectionEvent, Observer, Packet};
+pub use self::selected::{Selected, Turnstile};
 pub use self::stream::{Probe, Stream};
 pub use self::tcp::TcpSettings;
 pub use self::timeline::{Exchange, Line, timeline};

@@ -18,7 +18,7 @@ use super::path::Path;
 use super::task;
 use super::tcp::Ticks;
 use super::watchers::Watchers;
-use super::{Address, ConnectionId, Counts, HostId, Impairment, ImpairmentId, LinkConfig, Pairs};
+use super::{Address, ConnectionId, Counts, HostId, Impairment, ImpairmentId, LinkConfig, Pairs, Selected};
 use crate::clock::{self, Ramp};
 use crate::random::Key;
 
@@ -69,7 +69,7 @@ pub(super) struct State {
     default_link: Arc<LinkConfig>,
     /// In the order in which they were set: the last that matches counts.
     rules: Vec<(Pairs, Arc<LinkConfig>)>,
-    overlays: BTreeMap<ImpairmentId, (Pairs, Arc<Overlay>)>,
+    overlays: BTreeMap<ImpairmentId, Arc<Overlay>>,
     counters: Vec<Arc<Counter>>,
     connections: u64,
 }
@@ -244,19 +244,19 @@ impl Network {
         id
     }
 
-    /// Lays a fault over links.
-    pub fn impair(&self, pairs: impl Into<Pairs>, what: Impairment) -> ImpairmentId {
-        let pairs = pairs.into();
+    /// Lays a fault over links: over all packets between some pairs, or over [some of them](Selected).
+    pub fn impair(&self, touched: impl Into<Selected>, what: Impairment) -> ImpairmentId {
+        let selected = touched.into();
         let mut state = self.lock();
         let (id, counter) = state.new_fault();
         let ramp = Ramp::rising(clock::now(), what.ramp);
-        let overlay = Arc::new(Overlay { id, what, counter, ramp });
+        let overlay = Arc::new(Overlay { id, what, selected, counter, ramp });
         for ((from, to), lazy) in &state.paths {
-            if pairs.contains(*from, *to) {
+            if overlay.selected.contains(*from, *to) {
                 lazy.path.add(Arc::clone(&overlay));
             }
         }
-        state.overlays.insert(id, (pairs, overlay));
+        state.overlays.insert(id, overlay);
         id
     }
 
@@ -314,8 +314,7 @@ impl State {
         if let Some(lazy) = self.paths.get(&(from, to)) {
             return (Arc::clone(&lazy.path), lazy.connections);
         }
-        let overlays = self.overlays.values().filter(|(pairs, _)| pairs.contains(from, to));
-        let overlays = overlays.map(|(_, overlay)| Arc::clone(overlay)).collect();
+        let overlays = self.overlays.values().filter(|overlay| overlay.selected.contains(from, to)).cloned().collect();
         let path = Arc::new(Path::new(self.link(from, to), overlays));
         self.paths.insert((from, to), Lazy { path: Arc::clone(&path), connections: 0 });
         (path, 0)

@@ -86,6 +86,8 @@ pub struct Packet {
     pub sent_at: Instant,
     /// When it arrives. `None`: it is lost.
     pub arrives_at: Option<Instant>,
+    /// When a second copy of it arrives, if the link doubled it.
+    pub copy_at: Option<Instant>,
     /// What it says.
     pub segment: Segment,
 }

@@ -126,14 +126,8 @@ impl Path {
     /// Whether a middlebox has forgotten a connection after this silence.
     pub(super) fn forgets_after(&self, silence: Duration) -> bool {
         let state = self.lock();
-        let mut forgets = state.link.nat_idle.is_some_and(|idle| silence > idle);
-        for overlay in state.overlays.iter().filter(|overlay| overlay.what.nat_idle.is_some_and(|idle| silence > idle))
-        {
-            overlay.counter.matched();
-            overlay.counter.fired();
-            forgets = true;
-        }
-        forgets
+        let own = state.link.nat_idle.is_some_and(|idle| silence > idle);
+        state.overlays.iter().fold(own, |forgets, overlay| overlay.forgets_after(silence) || forgets)
     }
 
     /// Sends a packet of `size` bytes, headers included.
@@ -141,12 +135,14 @@ impl Path {
         let packet = lane.key.with(lane.packets);
         lane.packets += 1;
         let mut state = self.lock();
-        if !state.survives(now, lane, packet) {
+        // Every fault is asked, so that its counts do not depend on the order in which faults were added.
+        let met: Vec<_> = state.overlays.iter().filter(|overlay| overlay.meets_packet()).cloned().collect();
+        if !state.survives(now, lane, packet, &met) {
             return Transit::default();
         }
-        let Some(departure) = state.depart(now, size) else { return Transit::default() };
-        let (delay, held) = state.delay(now, lane, packet);
-        let doubled = state.is_doubled(now, packet);
+        let Some(departure) = state.depart(now, size, &met) else { return Transit::default() };
+        let (delay, held) = state.delay(now, lane, packet, &met);
+        let doubled = state.is_doubled(now, packet, &met);
         drop(state);
 
         let mut arrival = departure + delay;
@@ -172,13 +168,11 @@ impl PathState {
             && link.reorder.is_none()
     }
 
-    /// Whether neither the link nor a fault loses the packet. Every fault is asked, so that its counts do not depend on
-    /// the order in which faults were added.
-    fn survives(&self, now: Instant, lane: &mut Lane, packet: Key) -> bool {
+    /// Whether neither the link nor a fault loses the packet.
+    fn survives(&self, now: Instant, lane: &mut Lane, packet: Key, met: &[Arc<Overlay>]) -> bool {
         let draw = |name: &'static str| move || packet.named(name).draw();
         let mut lost = lane.loss.next(&self.link.loss, draw("state"), draw("loss"));
-        for overlay in &self.overlays {
-            overlay.counter.matched();
+        for overlay in met {
             let key = packet.with(overlay.id.0 as u64);
             let hit = overlay.what.drop_all
                 || lane.overlay_loss(overlay.id).next(
@@ -195,9 +189,9 @@ impl PathState {
     }
 
     /// When the packet has left the queue, or `None` when the queue is full.
-    fn depart(&mut self, now: Instant, size: u64) -> Option<Instant> {
+    fn depart(&mut self, now: Instant, size: u64, met: &[Arc<Overlay>]) -> Option<Instant> {
         let own = self.link.bandwidth.map(|rate| (rate, self.link.queue, None));
-        let limits = self.overlays.iter().filter_map(|o| o.bandwidth(now).map(|rate| (rate, o.what.queue, Some(o))));
+        let limits = met.iter().filter_map(|o| o.bandwidth(now).map(|rate| (rate, o.what.queue, Some(o))));
         let slowest = own.into_iter().chain(limits).min_by(|a, b| a.0.value().total_cmp(&b.0.value()));
         let Some((rate, limit, overlay)) = slowest else { return Some(now) };
         let room = match limit {
@@ -219,10 +213,10 @@ impl PathState {
     }
 
     /// How long the packet travels, and for how long it is held back beyond that.
-    fn delay(&self, now: Instant, lane: &mut Lane, packet: Key) -> (Duration, Option<Duration>) {
+    fn delay(&self, now: Instant, lane: &mut Lane, packet: Key, met: &[Arc<Overlay>]) -> (Duration, Option<Duration>) {
         let mut delay = lane.latency(&self.link, packet);
         let mut held = self.link.reorder.as_ref().and_then(|reorder| held_back(reorder, packet));
-        for overlay in &self.overlays {
+        for overlay in met {
             let key = packet.with(overlay.id.0 as u64);
             if let Some(add) = &overlay.what.add_latency {
                 let mut add = add.sample(key.named("latency").draw());
@@ -243,9 +237,9 @@ impl PathState {
         (delay, held)
     }
 
-    fn is_doubled(&self, now: Instant, packet: Key) -> bool {
+    fn is_doubled(&self, now: Instant, packet: Key, met: &[Arc<Overlay>]) -> bool {
         let mut doubled = self.link.duplicate.hits(packet.named("duplicate").draw());
-        for overlay in &self.overlays {
+        for overlay in met {
             let key = packet.with(overlay.id.0 as u64);
             if overlay.what.duplicate.hits(key.named("duplicate").draw()) && overlay.holds(now, key) {
                 overlay.counter.fired();

@@ -35,4 +35,4 @@ pub use self::plan::*;
 pub use self::reference::reference;
 pub use self::schema::{schema, strategies_schema};
 pub use self::strategies_reference::strategies_reference;
-pub use self::vocabulary::{FAULTS, FaultInfo, Realm, Shape, fault_reference};
+pub use self::vocabulary::{Applies, FAULTS, FaultInfo, Realm, Shape, fault_reference};

@@ -34,6 +34,39 @@ pub enum Realm {
     Fleet,
 }
 
+/// What a kind of fault applies to, one by one: what `only` chooses among.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applies {
+    /// Packets: by turn, or by client.
+    Packets,
+    /// Connections, or attempts to make one: by turn, or by client.
+    Connections,
+    /// HTTP/2 frames: by turn, or by client.
+    Frames,
+    /// Calls: by turn, by client, or by method.
+    Calls,
+    /// Something whole: there is no choice, for this reason.
+    Whole(&'static str),
+}
+
+impl Applies {
+    /// Many of them.
+    #[must_use]
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::Packets => "packets",
+            Self::Connections => "connections",
+            Self::Frames => "frames",
+            Self::Calls => "calls",
+            Self::Whole(_) => "no parts",
+        }
+    }
+}
+
+use Applies::{Calls, Connections, Frames, Packets, Whole};
+
+const PROCESSES: &str = "it strikes processes: name them with `server`, as in `telemetry/0-1`";
+
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FaultInfo {
@@ -45,50 +78,112 @@ pub struct FaultInfo {
     pub shape: Shape,
     /// Whether it has a strength that `ramp` lets grow.
     pub grows: bool,
+    /// What it applies to.
+    pub applies: Applies,
     /// What one firing is.
     pub fires: &'static str,
 }
 
-const fn fault(kind: &'static str, realm: Realm, shape: Shape, grows: bool, fires: &'static str) -> FaultInfo {
-    FaultInfo { kind, realm, shape, grows, fires }
+const fn fault(
+    (kind, realm, shape): (&'static str, Realm, Shape),
+    grows: bool,
+    applies: Applies,
+    fires: &'static str,
+) -> FaultInfo {
+    FaultInfo { kind, realm, shape, grows, applies, fires }
 }
 
 /// Every kind, realm by realm.
 pub const FAULTS: [FaultInfo; 34] = [
-    fault("slow_link", Realm::Network, Shape::While, true, "a packet that took longer"),
-    fault("jitter", Realm::Network, Shape::While, true, "a packet that took longer"),
-    fault("loss", Realm::Network, Shape::While, true, "a packet that was lost"),
-    fault("reorder", Realm::Network, Shape::While, true, "a packet that was held back"),
-    fault("duplicate", Realm::Network, Shape::While, true, "a packet that arrived twice"),
-    fault("bandwidth", Realm::Network, Shape::While, true, "a packet that had to wait for its turn, or found no room"),
-    fault("partition", Realm::Network, Shape::While, false, "a packet that vanished"),
-    fault("flap", Realm::Network, Shape::While, false, "a packet that vanished"),
-    fault("black_hole", Realm::Network, Shape::While, false, "a packet that vanished"),
-    fault("nat_expiry", Realm::Network, Shape::While, false, "a connection that was forgotten"),
-    fault("reset", Realm::Connection, Shape::Moment, false, "a connection that was reset"),
-    fault("half_open", Realm::Connection, Shape::Moment, false, "a connection that was forgotten"),
-    fault("refuse", Realm::Connection, Shape::While, false, "an attempt to connect that was refused"),
-    fault("backlog_full", Realm::Connection, Shape::While, false, "an attempt to connect that was ignored"),
-    fault("slow_accept", Realm::Connection, Shape::While, false, "a connection that was accepted late"),
-    fault("idle_kill", Realm::Connection, Shape::While, false, "a connection that was closed"),
-    fault("goaway", Realm::Connection, Shape::Moment, false, "a connection that was told to go away"),
-    fault("max_streams", Realm::Connection, Shape::While, false, "a connection that was accepted with fewer streams"),
-    fault("withhold", Realm::Connection, Shape::While, false, "a frame that was not sent"),
-    fault("grpc", Realm::Grpc, Shape::While, true, "a call that was interfered with"),
-    fault("crash", Realm::Server, Shape::While, false, "a process that ran and then did not"),
-    fault("crash_loop", Realm::Server, Shape::Bounded, false, "a crash of a process that ran"),
-    fault("pause", Realm::Server, Shape::Bounded, false, "a process that stood still"),
-    fault("slow_server", Realm::Server, Shape::While, true, "a call that took longer"),
-    fault("cold_cache", Realm::Server, Shape::Bounded, false, "a call that took longer"),
-    fault("capacity", Realm::Server, Shape::While, false, "a replica that lost workers"),
-    fault("clock_skew", Realm::Server, Shape::While, false, "a look at a clock that was wrong"),
-    fault("slow_disk", Realm::Server, Shape::While, true, "a write that took longer"),
-    fault("full_disk", Realm::Server, Shape::While, false, "a write that failed"),
-    fault("lying_disk", Realm::Server, Shape::While, false, "a write that was called safe and was not"),
-    fault("health_lie", Realm::Server, Shape::While, false, "an answer of the health service that was not so"),
-    fault("rolling_restart", Realm::Fleet, Shape::Bounded, false, "a process that ran and then did not"),
-    fault("deploy", Realm::Fleet, Shape::Bounded, false, "a process that ran and was replaced"),
-    fault("autoscale", Realm::Fleet, Shape::Bounded, false, "a replica that went away"),
+    fault(("slow_link", Realm::Network, Shape::While), true, Packets, "a packet that took longer"),
+    fault(("jitter", Realm::Network, Shape::While), true, Packets, "a packet that took longer"),
+    fault(("loss", Realm::Network, Shape::While), true, Packets, "a packet that was lost"),
+    fault(("reorder", Realm::Network, Shape::While), true, Packets, "a packet that was held back"),
+    fault(("duplicate", Realm::Network, Shape::While), true, Packets, "a packet that arrived twice"),
+    fault(
+        ("bandwidth", Realm::Network, Shape::While),
+        true,
+        Packets,
+        "a packet that had to wait for its turn, or found no room",
+    ),
+    fault(("partition", Realm::Network, Shape::While), false, Packets, "a packet that vanished"),
+    fault(("flap", Realm::Network, Shape::While), false, Packets, "a packet that vanished"),
+    fault(("black_hole", Realm::Network, Shape::While), false, Packets, "a packet that vanished"),
+    fault(("nat_expiry", Realm::Network, Shape::While), false, Connections, "a connection that was forgotten"),
+    fault(("reset", Realm::Connection, Shape::Moment), false, Connections, "a connection that was reset"),
+    fault(("half_open", Realm::Connection, Shape::Moment), false, Connections, "a connection that was forgotten"),
+    fault(
+        ("refuse", Realm::Connection, Shape::While),
+        false,
+        Connections,
+        "an attempt to connect (a SYN) that was refused",
+    ),
+    fault(
+        ("backlog_full", Realm::Connection, Shape::While),
+        false,
+        Connections,
+        "an attempt to connect that was ignored, each SYN that is sent again included",
+    ),
+    fault(("slow_accept", Realm::Connection, Shape::While), false, Connections, "a connection that was accepted late"),
+    fault(("idle_kill", Realm::Connection, Shape::While), false, Connections, "a connection that was closed"),
+    fault(("goaway", Realm::Connection, Shape::Moment), false, Connections, "a connection that was told to go away"),
+    fault(
+        ("max_streams", Realm::Connection, Shape::While),
+        false,
+        Connections,
+        "a connection that was accepted with fewer streams",
+    ),
+    fault(("withhold", Realm::Connection, Shape::While), false, Frames, "a frame that was not sent"),
+    fault(("grpc", Realm::Grpc, Shape::While), true, Calls, "a call that was interfered with"),
+    fault(
+        ("crash", Realm::Server, Shape::While),
+        false,
+        Whole("it strikes processes: name them with `server`, or so many of them with `some`"),
+        "a process that ran and then did not",
+    ),
+    fault(("crash_loop", Realm::Server, Shape::Bounded), false, Whole(PROCESSES), "a crash of a process that ran"),
+    fault(("pause", Realm::Server, Shape::Bounded), false, Whole(PROCESSES), "a process that stood still"),
+    fault(("slow_server", Realm::Server, Shape::While), true, Calls, "a call that took longer"),
+    fault(("cold_cache", Realm::Server, Shape::Bounded), false, Calls, "a call that took longer"),
+    fault(("capacity", Realm::Server, Shape::While), false, Whole(PROCESSES), "a replica that lost workers"),
+    fault(
+        ("clock_skew", Realm::Server, Shape::While),
+        false,
+        Whole("a clock is wrong for everyone who looks at it: name whose with `hosts`"),
+        "a look at a clock that was wrong",
+    ),
+    fault(("slow_disk", Realm::Server, Shape::While), true, Calls, "a write that took longer"),
+    fault(("full_disk", Realm::Server, Shape::While), false, Calls, "a write that failed"),
+    fault(
+        ("lying_disk", Realm::Server, Shape::While),
+        false,
+        Whole("a log is safe up to some point: a disk cannot lie about one write and keep the next"),
+        "a write that was called safe and was not",
+    ),
+    fault(
+        ("health_lie", Realm::Server, Shape::While),
+        false,
+        Whole("the health service tells everybody the same: name whose with `server`"),
+        "an answer of the health service that was not so",
+    ),
+    fault(
+        ("rolling_restart", Realm::Fleet, Shape::Bounded),
+        false,
+        Whole(PROCESSES),
+        "a process that ran and then did not",
+    ),
+    fault(
+        ("deploy", Realm::Fleet, Shape::Bounded),
+        false,
+        Whole("it replaces processes: name them with `server`; the share of calls that fails is `errors`"),
+        "a process that ran and was replaced",
+    ),
+    fault(
+        ("autoscale", Realm::Fleet, Shape::Bounded),
+        false,
+        Whole("it takes processes away: say how many are left with `to`"),
+        "a replica that went away",
+    ),
 ];
 
 impl Realm {
@@ -117,7 +212,10 @@ pub fn fault_reference() -> String {
     page.push_str(
         "\nA fault reports how much it applied to (*matched*) and how much of that it changed (*fired*). A fault that never fired\n\
          fails the run, unless it says `may_not_fire: true`. Draws are keyed by what they decide: two faults at 10% are independent,\n\
-         each fires on 10% of what it matches, and a retry draws anew.\n",
+         each fires on 10% of what it matches, and a retry draws anew.\n\n\
+         With `only` a fault leaves part of what it applies to alone, and counts only the rest: `only: { first: 3 }` strikes the first three\n\
+         packets, connections, frames or calls of each occurrence, `every: 10` every tenth, `clients: [devices/2]` those of one client,\n\
+         `method: ReportAlert` calls of one method. They go together: every tenth of one client's, until there were three.\n",
     );
     for (realm, title) in Realm::ALL {
         let _ = write!(page, "\n## {title}\n");
@@ -137,7 +235,7 @@ fn section(page: &mut String, fault: &FaultInfo, schema: &Value) {
         Shape::Moment => "`at`: a moment",
     };
     let grows = if fault.grows { "; `ramp` lets it grow" } else { "" };
-    let _ = writeln!(page, "Time: {time}{grows}. One firing: {}.\n", fault.fires);
+    let _ = writeln!(page, "Time: {time}{grows}. One firing: {}. {}\n", fault.fires, choice(fault.applies));
     let name = field["$ref"].as_str().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
     page.push_str("| Option | Type | Meaning |\n|---|---|---|\n");
     let definition = &schema["$defs"][name];
@@ -145,6 +243,15 @@ fn section(page: &mut String, fault: &FaultInfo, schema: &Value) {
         let required = definition["required"].as_array().is_some_and(|all| all.iter().any(|one| one == name));
         let needed = if required { " (required)" } else { "" };
         let _ = writeln!(page, "| `{name}`{needed} | {} | {} |", plain(&type_of(option)), cell(option));
+    }
+}
+
+/// What `only` chooses among.
+fn choice(applies: Applies) -> String {
+    match applies {
+        Whole(why) => format!("No `only`: {why}."),
+        Calls => "`only` chooses among calls: `first`, `every`, `clients`, `method`.".to_owned(),
+        other => format!("`only` chooses among {}: `first`, `every`, `clients`.", other.plural()),
     }
 }
 

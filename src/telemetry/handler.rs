@@ -105,7 +105,7 @@ impl Handler {
         for upcall in self.replica.upcalls() {
             upcall.call(alert.clone(), *caller).await?;
         }
-        if let Some(error) = self.replica.disk_error() {
+        if let Some(error) = self.replica.disk_error(caller) {
             return Err(error);
         }
         let key = AlertKey { device_id: alert.device_id, alert_type: alert.alert_type, timestamp: alert.timestamp };

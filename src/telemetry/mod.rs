@@ -23,6 +23,7 @@ mod service;
 mod spoil;
 mod trouble;
 mod wall;
+mod whom;
 mod work;
 
 /// The generated messages, client and server of `proto/telemetry.proto`.
@@ -47,3 +48,4 @@ pub use self::replica::{Replica, Upcall};
 pub use self::server::{PORT, Running, serve};
 pub use self::trouble::{Knob, Tally, Trouble};
 pub use self::wall::WallClock;
+pub use self::whom::Whom;

@@ -44,6 +44,8 @@ pub struct Replica {
     /// Whether some fault of this run withholds frames, so that connections are looked at frame by frame.
     watches_frames: AtomicBool,
     health_changed: Notify,
+    /// Told whenever a connection is gone.
+    left: Arc<Notify>,
     state: Mutex<State>,
 }
 
@@ -91,6 +93,7 @@ impl Replica {
             wall: WallClock::default(),
             watches_frames: AtomicBool::new(false),
             health_changed: Notify::new(),
+            left: Arc::default(),
             state: Mutex::new(state),
         }
     }
@@ -151,7 +154,8 @@ impl Replica {
     }
 
     /// How many of its processes have died.
-    pub(super) fn incarnation(&self) -> u64 {
+    #[must_use]
+    pub fn incarnation(&self) -> u64 {
         self.lock().incarnation
     }
 
@@ -236,7 +240,8 @@ impl Replica {
             Trouble::Slow(slowdown, ramp) => Some((slowdown.clone(), ramp.at(now))),
             _ => None,
         };
-        for (number, ((slowdown, strength), tally)) in state.troubles.pick(slow).enumerate() {
+        let slow = state.troubles.pick(slow).enumerate().filter(|(_, (_, tally))| tally.whom().takes_call(caller));
+        for (number, ((slowdown, strength), tally)) in slow {
             time = slowed(time, &slowdown, strength, key.named("slowdown").with(number as u64));
             tally.hit(1);
         }
@@ -252,7 +257,8 @@ impl Replica {
             _ => None,
         };
         let state = self.lock();
-        state.troubles.pick(slow).enumerate().fold(self.group.disk.sample(key.draw()), |time, (number, slow)| {
+        let slow = state.troubles.pick(slow).enumerate().filter(|(_, (_, tally))| tally.whom().takes_call(caller));
+        slow.fold(self.group.disk.sample(key.draw()), |time, (number, slow)| {
             let ((slowdown, strength), tally) = slow;
             tally.hit(1);
             slowed(time, &slowdown, strength, key.named("slowdown").with(number as u64))

@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::drain::Drain;
-use super::frames::Filtered;
+use super::frames::{Filtered, Watcher};
 use super::link::Order;
 use super::service::Service;
 use super::{Handler, Replica};
@@ -65,7 +65,7 @@ impl Process {
         );
         self.record(HostChange::Up);
         while let Some(stream) = self.next_connection(&mut listener).await {
-            let delay = self.replica.accept_delay();
+            let delay = self.replica.accept_delay(stream.info().peer.host);
             if !delay.is_zero() {
                 clock::sleep(delay).await;
             }
@@ -84,14 +84,16 @@ impl Process {
 
     fn connection(&self, stream: Stream, service: Service) -> impl Future<Output = ()> + Send + use<> {
         let executor = OnHost { net: self.net.clone(), host: self.host };
-        let link = self.replica.accepted(stream.probe());
-        let stream = Filtered::new(stream, self.replica.watches_frames().then(|| Arc::clone(&self.replica)));
+        let link = self.replica.accepted(&stream);
+        let max_streams = self.replica.max_streams(link.info().peer.host);
+        let watcher = self.replica.watches_frames().then(|| Watcher::new(&self.replica, &link));
+        let stream = Filtered::new(stream, watcher);
         // Without hyper's wall-clock `date` header, whose compressed length would vary from run to run.
         let connection = http2::Builder::new(executor)
             .timer(HyperTimer::new())
             .auto_date_header(false)
             .max_local_error_reset_streams(None)
-            .max_concurrent_streams(self.replica.max_streams())
+            .max_concurrent_streams(max_streams)
             .serve_connection(TokioIo::new(stream), service);
         async move {
             let mut connection = std::pin::pin!(connection);
@@ -99,7 +101,11 @@ impl Process {
                 biased;
                 // Connections end as their peers please; every call that is hurt by it says so itself.
                 _ = connection.as_mut() => return,
-                () = link.told(Order::Leave) => connection.as_mut().graceful_shutdown(),
+                () = link.told(Order::Leave) => {}
+            }
+            // One that is thrown out is told so by its stream, and ends.
+            if link.expelled().is_none() {
+                connection.as_mut().graceful_shutdown();
             }
             tokio::select! {
                 biased;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tonic::Code;
 
+use super::Whom;
 use crate::clock::Ramp;
 use crate::net::Counts;
 use crate::scenario::{Slowdown, Withheld};
@@ -36,13 +37,26 @@ pub enum Trouble {
     Health(bool),
 }
 
-/// How much a fault applied to, and how much of that it changed. Clones count together.
+/// How much a fault applied to, and how much of that it changed, of those that it is for. Clones count together.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     counts: Arc<(AtomicU64, AtomicU64)>,
+    whom: Arc<Whom>,
 }
 
 impl Tally {
+    /// Counts together with this one, for `whom`: turns begin anew.
+    #[must_use]
+    pub fn of(&self, whom: Whom) -> Self {
+        Self { counts: Arc::clone(&self.counts), whom: Arc::new(whom) }
+    }
+
+    /// Whom the fault is for.
+    #[must_use]
+    pub fn whom(&self) -> &Whom {
+        &self.whom
+    }
+
     /// It applied to something.
     pub fn matched(&self) {
         self.counts.0.fetch_add(1, Ordering::Relaxed);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tonic::Code;
 
-use super::fault_grpc::Grpc;
+use super::fault_grpc::{Grpc, StreamReset};
 use super::{Bandwidth, Loss, Members};
 use crate::random::{Distribution, Probability};
 
@@ -22,7 +22,7 @@ pub struct FaultPlan {
     pub ramp: Duration,
     /// How likely a window happens at all, drawn once a window.
     pub probability: Probability,
-    /// Which of the matching calls it touches. Of no effect on faults that are not about calls.
+    /// Which it touches of the packets, connections, frames or calls that it applies to.
     pub selector: Selector,
     /// Whether the run is good even if it never fires.
     pub may_not_fire: bool,
@@ -39,7 +39,7 @@ pub struct TimeWindow {
     pub end: Duration,
 }
 
-/// Which of the matching calls a fault touches: the probability of the kind comes after.
+/// Which a fault touches of what it applies to; the probability of the kind comes after.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selector {
     /// Only the first so many in each window. `u64::MAX`: no limit.
@@ -245,10 +245,12 @@ pub enum FaultKind {
         /// How long is too long.
         idle: Duration,
     },
-    /// Every connection is told to go away, and to finish what it has. A moment.
+    /// Every connection is told to go away. A moment.
     Goaway {
         /// By whom.
         server: Members,
+        /// With an error, and closed at once; `None`: what is open may finish.
+        code: Option<StreamReset>,
     },
     /// Connections that are accepted meanwhile may have fewer streams open.
     MaxStreams {

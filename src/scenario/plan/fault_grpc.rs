@@ -60,7 +60,7 @@ pub enum GrpcHarm {
     },
 }
 
-/// The code of an RST_STREAM (RFC 9113, section 7).
+/// The code of an RST_STREAM or a GOAWAY (RFC 9113, section 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamReset {
     /// NO_ERROR, 0.

@@ -27,6 +27,8 @@ pub(crate) struct Fault {
     pub(crate) ramp: Field<Time>,
     /// How likely each occurrence is to happen at all, drawn a seed. Default: 100%.
     pub(crate) probability: Field<Share>,
+    /// Only some of what it applies to, by turn, client or method. Default: all of it.
+    pub(crate) only: Field<Only>,
     /// Whether the run is good even if it never fires. Default: false.
     pub(crate) may_not_fire: Field<bool>,
     /// The process or its machine goes down at `at` and comes back after `for`.
@@ -69,8 +71,8 @@ pub(crate) struct Fault {
     pub(crate) slow_accept: Field<SlowAccept>,
     /// The process closes connections that were silent for too long, without GOAWAY.
     pub(crate) idle_kill: Field<IdleKill>,
-    /// Every connection is told to go away (GOAWAY) and to finish what it has. A moment: without `for`.
-    pub(crate) goaway: Field<OnServer>,
+    /// Every connection is told to go away (GOAWAY): in peace, or with an error, on the spot. A moment: without `for`.
+    pub(crate) goaway: Field<Goaway>,
     /// Connections that are accepted meanwhile may have fewer streams open (SETTINGS_MAX_CONCURRENT_STREAMS).
     pub(crate) max_streams: Field<MaxStreams>,
     /// HTTP/2 frames of one kind are never sent.
@@ -97,6 +99,20 @@ pub(crate) struct Fault {
     pub(crate) capacity: Field<CapacityDrop>,
     /// Calls fare badly inside gRPC: delayed, failed, reset, or answered wrongly.
     pub(crate) grpc: Field<Grpc>,
+}
+
+/// Only some of what a fault applies to; what that is, its kind says: packets, connections, frames or calls.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Only {
+    /// The first so many of each occurrence. Default: all.
+    pub(crate) first: Field<u64>,
+    /// Every so-manieth, beginning with the first. Default: each.
+    pub(crate) every: Field<u64>,
+    /// Those of these clients. Default: everyone's.
+    pub(crate) clients: List<String>,
+    /// Those of this method. Default: every method's.
+    pub(crate) method: Field<String>,
 }
 
 /// A crash.

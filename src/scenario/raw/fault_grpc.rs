@@ -14,7 +14,7 @@ pub(crate) struct Grpc {
     /// Where.
     #[schemars(extend("x-required" = true))]
     pub(crate) server: Field<String>,
-    /// Only this method. Default: every method.
+    /// Only this method, as `only` has it. Default: every method.
     pub(crate) method: Field<String>,
     /// The share of calls, each drawn on its own. Default: 100%.
     pub(crate) rate: Field<Share>,
@@ -38,11 +38,11 @@ pub(crate) struct Grpc {
     pub(crate) set_headers: Field<Entries<String>>,
     /// Trailers of the answer are set to these values.
     pub(crate) set_trailers: Field<Entries<String>>,
-    /// Only the first so many matching calls of each occurrence. Default: all.
+    /// Only the first so many matching calls of each occurrence, as `only` has it. Default: all.
     pub(crate) first: Field<u64>,
-    /// Only every so-manieth matching call. Default: each.
+    /// Only every so-manieth matching call, as `only` has it. Default: each.
     pub(crate) every: Field<u64>,
-    /// Only calls of these clients. Default: everyone's.
+    /// Only calls of these clients, as `only` has it. Default: everyone's.
     pub(crate) clients: List<String>,
 }
 
@@ -58,11 +58,11 @@ pub(crate) enum When {
     ResponseLost,
 }
 
-/// The code of an RST_STREAM (RFC 9113, section 7).
+/// The code of an RST_STREAM or a GOAWAY (RFC 9113, section 7), and what gRPC clients make of it.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum Reset {
-    /// 0: gRPC clients report INTERNAL.
+    /// 0: INTERNAL.
     NoError,
     /// 1: INTERNAL.
     ProtocolError,

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::fault::How;
 use super::link::Times;
-use super::{Field, List, Share, Time};
+use super::{Field, List, Reset, Share, Time};
 
 /// Processes crash again and again.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -154,6 +154,17 @@ pub(crate) struct IdleKill {
     /// After how long a silence.
     #[schemars(extend("x-required" = true))]
     pub(crate) idle: Field<Time>,
+}
+
+/// Connections are told to go away.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Goaway {
+    /// Who: `telemetry` (all replicas), `telemetry/0`, `telemetry/0-2`.
+    #[schemars(extend("x-required" = true))]
+    pub(crate) server: Field<String>,
+    /// With an error: the connection is closed at once, and what is open fails. Default: NO_ERROR, and what is open may finish.
+    pub(crate) code: Field<Reset>,
 }
 
 /// Fewer streams a connection.

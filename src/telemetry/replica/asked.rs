@@ -8,12 +8,12 @@ use tonic::{Code, Status};
 
 use super::Replica;
 use crate::clock;
-use crate::net::Probe;
+use crate::net::{HostId, Stream};
 use crate::scenario::Withheld;
-use crate::telemetry::{Link, Tally, Trouble};
+use crate::telemetry::{Caller, Link, Trouble, Whom};
 
 impl Replica {
-    /// Has connections looked at frame by frame from now on: some fault of this run withholds frames.
+    /// Has connections looked at frame by frame from now on: some fault of this run withholds frames, or puts one in.
     pub fn watch_frames(&self) {
         self.watches_frames.store(true, Ordering::Relaxed);
     }
@@ -22,31 +22,35 @@ impl Replica {
         self.watches_frames.load(Ordering::Relaxed)
     }
 
-    pub(in crate::telemetry) fn withholds(&self, frames: Withheld) -> bool {
-        self.ask(|trouble| matches!(trouble, Trouble::Withhold(which) if *which == frames).then_some(())).is_some()
+    /// Whether a frame that it would send to `peer` now is withheld.
+    pub(in crate::telemetry) fn withholds(&self, frames: Withheld, peer: HostId) -> bool {
+        let withheld =
+            |trouble: &Trouble| matches!(trouble, Trouble::Withhold(which) if *which == frames).then_some(());
+        self.ask(|whom| whom.takes_connection(peer), withheld).is_some()
     }
 
-    /// How long the next connection waits before it is accepted.
-    pub(in crate::telemetry) fn accept_delay(&self) -> Duration {
-        let delay = self.ask(|trouble| match trouble {
+    /// How long the next connection, from `peer`, waits before it is accepted.
+    pub(in crate::telemetry) fn accept_delay(&self, peer: HostId) -> Duration {
+        let delay = |trouble: &Trouble| match trouble {
             Trouble::AcceptDelay(delay) => Some(*delay),
             _ => None,
-        });
-        delay.unwrap_or_default()
+        };
+        self.ask(|whom| whom.takes_connection(peer), delay).unwrap_or_default()
     }
 
-    /// How many streams a connection that is accepted now may have open.
-    pub(in crate::telemetry) fn max_streams(&self) -> u32 {
-        let fewer = self.ask(|trouble| match trouble {
+    /// How many streams a connection that is accepted from `peer` now may have open.
+    pub(in crate::telemetry) fn max_streams(&self, peer: HostId) -> u32 {
+        let streams = |trouble: &Trouble| match trouble {
             Trouble::Streams(streams) => Some(*streams),
             _ => None,
-        });
+        };
+        let fewer = self.ask(|whom| whom.takes_connection(peer), streams);
         fewer.map_or(self.group.max_streams, |fewer| fewer.min(self.group.max_streams))
     }
 
     /// A connection was accepted; it is known to faults as long as the link is kept.
-    pub(in crate::telemetry) fn accepted(&self, probe: Probe) -> Arc<Link> {
-        let link = Arc::new(Link::new(probe));
+    pub(in crate::telemetry) fn accepted(&self, stream: &Stream) -> Arc<Link> {
+        let link = Arc::new(Link::new(stream, Arc::clone(&self.left)));
         let mut state = self.lock();
         if state.draining {
             link.send_away();
@@ -65,12 +69,24 @@ impl Replica {
         self.lock().links.iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// Why nothing can be written, if it cannot.
-    pub(in crate::telemetry) fn disk_error(&self) -> Option<Status> {
-        let code: Option<Code> = self.ask(|trouble| match trouble {
+    /// Completes once its process has no connection, and with them no work, left.
+    pub async fn emptied(&self) {
+        loop {
+            let left = self.left.notified();
+            if self.links().is_empty() {
+                return;
+            }
+            left.await;
+        }
+    }
+
+    /// Why the alert of a call cannot be written, if it cannot.
+    pub(in crate::telemetry) fn disk_error(&self, caller: &Caller) -> Option<Status> {
+        let full = |trouble: &Trouble| match trouble {
             Trouble::FullDisk(code) => Some(*code),
             _ => None,
-        });
+        };
+        let code: Option<Code> = self.ask(|whom| whom.takes_call(caller), full);
         code.map(|code| Status::new(code, "no space left on device"))
     }
 
@@ -118,10 +134,10 @@ impl Replica {
         self.health_changed.notified().await;
     }
 
-    /// What the first trouble that has an answer says; it fires.
-    fn ask<T>(&self, pick: impl Fn(&Trouble) -> Option<T>) -> Option<T> {
+    /// What the first trouble says that has an answer and is for the one who asks; it fires.
+    fn ask<T>(&self, takes: impl Fn(&Whom) -> bool, pick: impl Fn(&Trouble) -> Option<T>) -> Option<T> {
         let state = self.lock();
-        let (answer, tally): (T, &Tally) = state.troubles.pick(pick).next()?;
+        let (answer, tally) = state.troubles.pick(pick).find(|(_, tally)| takes(tally.whom()))?;
         tally.hit(1);
         Some(answer)
     }

@@ -1,11 +1,12 @@
 //! Faults of connections: how they are accepted, what their frames may say, how they end.
 
 use super::Around;
+use super::grpc::stream_reset;
 use crate::scenario::check::Checker;
 use crate::scenario::check::link::Way;
 use crate::scenario::check::names::Allowed;
 use crate::scenario::diagnostics::Mistake;
-use crate::scenario::plan::{FaultKind, Withheld};
+use crate::scenario::plan::{FaultKind, StreamReset, Withheld};
 use crate::scenario::raw::{self, Field};
 
 impl Checker<'_> {
@@ -38,6 +39,14 @@ impl Checker<'_> {
         self.above_zero(&it.idle, "idle");
         let server = self.servers_of(&it.server, "server", at)?;
         Some(FaultKind::IdleKill { server, idle: it.idle.get()?.0 })
+    }
+
+    /// NO_ERROR is the code of a farewell: a connection is thrown out for a reason.
+    pub(super) fn goaway(&mut self, field: &Field<raw::Goaway>) -> Option<FaultKind> {
+        let (it, at) = field.with_span()?;
+        let server = self.servers_of(&it.server, "server", at)?;
+        let code = it.code.get().copied().map(stream_reset);
+        Some(FaultKind::Goaway { server, code: code.filter(|code| *code != StreamReset::NoError) })
     }
 
     pub(super) fn max_streams(&mut self, field: &Field<raw::MaxStreams>, around: &Around<'_>) -> Option<FaultKind> {

@@ -66,8 +66,9 @@ impl Checker<'_> {
         self.above_zero(&it.down, "down");
         let server = self.servers_of(&it.server, "server", at)?;
         let down = Self::time(&it.down, SECOND);
-        self.turns_fit(windows, server.range.len() as u32, 1, down, at);
-        Some(FaultKind::RollingRestart { server, down, how: Self::how(&it.how, CrashHow::Graceful(GRACE)) })
+        let how = Self::how(&it.how, CrashHow::Graceful(GRACE));
+        self.turns_fit(windows, (server.range.len() as u32, 1), (how, down), at);
+        Some(FaultKind::RollingRestart { server, down, how })
     }
 
     pub(super) fn deploy(&mut self, field: &Field<raw::Deploy>, windows: &[TimeWindow]) -> Option<FaultKind> {
@@ -83,12 +84,13 @@ impl Checker<'_> {
         }
         let server = self.servers_of(&it.server, "server", at)?;
         let (down, batch) = (Self::time(&it.down, SECOND), it.batch.or(1).max(1));
-        self.turns_fit(windows, server.range.len() as u32, batch, down, at);
+        let how = Self::how(&it.how, CrashHow::Graceful(GRACE));
+        self.turns_fit(windows, (server.range.len() as u32, batch), (how, down), at);
         Some(FaultKind::Deploy(Deploy {
             server,
             batch,
             down,
-            how: Self::how(&it.how, CrashHow::Graceful(GRACE)),
+            how,
             factor: it.factor.or(1.0),
             errors: it.errors.get().map_or(Probability::NEVER, |share| share.0),
         }))
@@ -108,11 +110,21 @@ impl Checker<'_> {
         Some(FaultKind::Autoscale { server, to: *to, grace: Self::time(&it.grace, GRACE) })
     }
 
-    /// Batches go one after the other, so a window has room for all of them.
-    fn turns_fit(&mut self, windows: &[TimeWindow], replicas: u32, batch: u32, down: Duration, at: Span) {
-        let need = down * replicas.div_ceil(batch);
+    /// Batches go one after the other, so a window has room for all of them and what they are given to drain.
+    fn turns_fit(
+        &mut self,
+        windows: &[TimeWindow],
+        (replicas, batch): (u32, u32),
+        (how, down): (CrashHow, Duration),
+        at: Span,
+    ) {
+        let (grace, drains) = match how {
+            CrashHow::Graceful(grace) => (grace, format!(", after up to {} to drain,", show_duration(grace))),
+            CrashHow::Kill | CrashHow::PowerLoss => (Duration::ZERO, ",".to_owned()),
+        };
+        let need = (grace + down) * replicas.div_ceil(batch);
         if windows.iter().any(|window| window.end - window.start < need) {
-            let message = format!("{replicas} replicas, each down for {}, do not fit", show_duration(down));
+            let message = format!("{replicas} replicas, each down for {}{drains} do not fit", show_duration(down));
             let help = format!("make `for` at least {}: one restarts after the other", show_duration(need));
             self.push(Mistake::at(at, message).help(help));
         }

@@ -18,7 +18,7 @@ const METHODS: [&str; 1] = ["ReportAlert"];
 type Pairs = Vec<(String, String)>;
 
 impl Checker<'_> {
-    pub(super) fn grpc(&mut self, field: &Field<raw::Grpc>) -> Option<FaultKind> {
+    pub(super) fn grpc(&mut self, field: &Field<raw::Grpc>, method: &Field<String>) -> Option<FaultKind> {
         let (it, at) = field.with_span()?;
         let lost = matches!(it.when.get(), Some(raw::When::ResponseLost));
         self.one_harm(it, at, lost);
@@ -26,22 +26,24 @@ impl Checker<'_> {
         if !it.rate.is_absent() {
             self.some_share(&it.rate, "rate", at);
         }
-        if let Some((method, place)) = it.method.with_span()
-            && !METHODS.contains(&method.as_str())
-        {
-            let mistake = Mistake::at(place, format!("no method is named `{}`", shorten(method)));
-            self.push(mistake.suggest(method, "methods of the telemetry service", METHODS));
-        }
+        self.known_method(&it.method);
         let delay = self.times(&it.delay, Duration::ZERO);
         let server = self.servers_of(&it.server, "server", at)?;
         Some(FaultKind::Grpc(Grpc {
             server,
-            method: it.method.get().cloned().unwrap_or_default(),
+            method: it.method.get().or(method.get()).cloned().unwrap_or_default(),
             rate: it.rate.get().map_or(Probability::ALWAYS, |rate| rate.0),
             when: self.when(it, &harm),
             delay,
             harm,
         }))
+    }
+
+    pub(super) fn known_method(&mut self, field: &Field<String>) {
+        if let Some((method, place)) = field.with_span().filter(|(method, _)| !METHODS.contains(&method.as_str())) {
+            let mistake = Mistake::at(place, format!("no method is named `{}`", shorten(method)));
+            self.push(mistake.suggest(method, "methods of the telemetry service", METHODS));
+        }
     }
 
     /// What spoils an answer needs one; everything else strikes before the handler unless told otherwise.
@@ -140,7 +142,7 @@ impl Checker<'_> {
     }
 }
 
-const fn stream_reset(reset: raw::Reset) -> StreamReset {
+pub(super) const fn stream_reset(reset: raw::Reset) -> StreamReset {
     match reset {
         raw::Reset::NoError => StreamReset::NoError,
         raw::Reset::ProtocolError => StreamReset::ProtocolError,

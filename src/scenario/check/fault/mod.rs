@@ -4,17 +4,16 @@ mod connection;
 mod fleet;
 mod grpc;
 mod network;
+mod only;
 mod server;
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU64;
 use std::time::Duration;
 
 use super::Checker;
-use super::names::Allowed;
 use crate::random::Probability;
 use crate::scenario::diagnostics::{Mistake, Span};
-use crate::scenario::plan::{Deploy, FaultKind, FaultPlan, Group, Members, Selector, ServerGroup, TimeWindow};
+use crate::scenario::plan::{Deploy, FaultKind, FaultPlan, Group, Members, ServerGroup, TimeWindow};
 use crate::scenario::raw::{self, Field};
 use crate::scenario::vocabulary::{FAULTS, FaultInfo};
 
@@ -31,6 +30,18 @@ impl Around<'_> {
             Group::Servers(group) => self.servers.get(group),
             Group::Clients(_) => None,
         }
+    }
+
+    /// The name of the server group that some members belong to.
+    fn name(&self, members: &Members) -> Option<&str> {
+        self.group(members).map(|group| group.name.as_str())
+    }
+
+    /// The name of the servers that some clients call.
+    fn calls(&self, clients: &Members) -> Option<&str> {
+        let Group::Clients(group) = clients.group else { return None };
+        let (_, client) = self.scenario.clients.get()?.0.get(group)?;
+        client.get()?.calls.get().map(String::as_str)
     }
 }
 
@@ -58,20 +69,23 @@ impl Checker<'_> {
             let id = fault.name.get().cloned().unwrap_or_else(|| format!("{}-{number}", kind.replace('_', "-")));
             self.fault_name(&id, fault, span, &mut names);
             let windows = self.windows(fault, kind, info.shape, span);
+            let around = Around { scenario, servers };
+            let selector = self.selector(fault, info);
             let plan = FaultPlan {
                 id,
                 line: self.line(span),
                 ramp: self.ramp(fault, info),
                 probability: fault.probability.get().map_or(Probability::ALWAYS, |share| share.0),
-                selector: self.selector(fault),
+                selector,
                 may_not_fire: fault.may_not_fire.or(false),
-                kind: match self.fault(fault, kind, &windows, &Around { scenario, servers }) {
+                kind: match self.fault(fault, kind, &windows, &around) {
                     Some(kind) => kind,
                     None => continue,
                 },
                 windows,
             };
             self.no_overlap(&plan, &faults, span);
+            self.clients_are_met(fault, &plan, &around);
             faults.push(plan);
         }
         faults
@@ -123,27 +137,6 @@ impl Checker<'_> {
         Self::time(&fault.ramp, Duration::ZERO)
     }
 
-    fn selector(&mut self, fault: &raw::Fault) -> Selector {
-        let Some(grpc) = fault.grpc.get() else { return Selector::default() };
-        for (field, name) in [(&grpc.first, "first"), (&grpc.every, "every")] {
-            if let Some((_, place)) = field.with_span().filter(|(count, _)| **count == 0) {
-                self.wrong(place, format!("`{name}` must be at least 1"));
-            }
-        }
-        let clients: Vec<Members> = grpc
-            .clients
-            .items()
-            .collect::<Vec<_>>()
-            .into_iter()
-            .filter_map(|(written, place)| self.members(written, place, Allowed::Clients))
-            .collect();
-        Selector {
-            first: grpc.first.or(u64::MAX),
-            every: NonZeroU64::new(grpc.every.or(1)).unwrap_or(NonZeroU64::MIN),
-            clients,
-        }
-    }
-
     fn fault(
         &mut self,
         fault: &raw::Fault,
@@ -172,7 +165,7 @@ impl Checker<'_> {
             "backlog_full" => Some(FaultKind::BacklogFull { server: self.on_server(&fault.backlog_full)? }),
             "slow_accept" => self.slow_accept(&fault.slow_accept),
             "idle_kill" => self.idle_kill(&fault.idle_kill),
-            "goaway" => Some(FaultKind::Goaway { server: self.on_server(&fault.goaway)? }),
+            "goaway" => self.goaway(&fault.goaway),
             "max_streams" => self.max_streams(&fault.max_streams, around),
             "withhold" => self.withhold(&fault.withhold),
             "reset" => self.reset(&fault.reset),
@@ -185,7 +178,7 @@ impl Checker<'_> {
             "lying_disk" => self.lying_disk(&fault.lying_disk, around),
             "health_lie" => self.health_lie(&fault.health_lie),
             "capacity" => self.capacity(&fault.capacity, around),
-            _ => self.grpc(&fault.grpc),
+            _ => self.grpc(&fault.grpc, fault.only.get().map_or(&Field::Absent, |only| &only.method)),
         }
     }
 

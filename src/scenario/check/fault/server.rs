@@ -66,10 +66,9 @@ impl Checker<'_> {
     fn somebody_reads_the_clock(&mut self, hosts: &Members, place: Span, around: &Around<'_>) {
         let server = match hosts.group {
             Group::Servers(group) => around.servers.get(group),
-            Group::Clients(group) => {
-                let clients = around.scenario.clients.get().and_then(|all| all.0.get(group));
-                let calls = clients.and_then(|(_, client)| client.get()?.calls.get());
-                around.servers.iter().find(|server| Some(&server.name) == calls)
+            Group::Clients(_) => {
+                let calls = around.calls(hosts);
+                around.servers.iter().find(|server| Some(server.name.as_str()) == calls)
             }
         };
         if let Some(server) = server.filter(|server| server.max_skew == Duration::MAX) {
