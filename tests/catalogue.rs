@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use squall::analysis::{Scopes, Trial, TrialFold, TrialMetrics, judge};
-use squall::resilience::{BackoffConfig, Balance, Codes, LayerConfig, Strategy};
+use squall::resilience::{BackoffConfig, Balance, Codes, ConnectBackoff, LayerConfig, Strategy};
 use squall::scenario::metric::Better;
 use squall::scenario::units::CallRate;
 use squall::scenario::{self, Bound, Discipline, Durability, Expectation, Op, Plan, Strategies};
@@ -34,6 +34,8 @@ enum Key {
     Retry,
     Throttle,
     WaitForReady,
+    /// Connections are made again at gRPC's own pace.
+    Reconnect,
     /// The restraint to repeat only what is known not to have run.
     Restraint,
     /// The server's queue is an ordinary one.
@@ -53,7 +55,7 @@ use Key::{
 
 const ROWS: &[(&str, &str, Key)] = &[
     ("connection-refused", "wait-for-ready", WaitForReady),
-    ("connection-refused", "full-jitter", Retry),
+    ("connection-refused", "full-jitter", Key::Reconnect),
     ("latency-spike", "full-jitter", AttemptTimeout),
     ("packet-loss", "full-jitter", AttemptTimeout),
     ("partition-heal", "full-jitter", AttemptTimeout),
@@ -65,7 +67,7 @@ const ROWS: &[(&str, &str, Key)] = &[
     ("one-way-partition", "retry-keepalive", Keepalive),
     ("crash-restart", "full-jitter", Retry),
     ("reconnect-herd", "breaker", Breaker),
-    ("reconnect-herd", "full-jitter", Budget),
+    ("reconnect-herd", "budget", Budget),
     ("slow-server", "breaker", Breaker),
     ("gray-failure", "hedging", Hedge),
     ("gray-failure", "outlier-detection", Outlier),
@@ -152,6 +154,7 @@ impl Key {
             Self::EndpointBreaker => channel.endpoint_breaker = None,
             Self::Outlier => channel.outlier = None,
             Self::WaitForReady => channel.wait_for_ready = false,
+            Self::Reconnect => channel.connect_backoff = ConnectBackoff::default(),
             Self::Balance => channel.balance = Balance::RoundRobin,
             Self::Budget | Self::Backoff | Self::Restraint => {
                 for layer in &mut strategy.layers {

@@ -19,6 +19,8 @@ pub(crate) struct Ledger<'p> {
     logs: Vec<Log>,
     /// Whether each call that began was acknowledged.
     told: BTreeMap<CallId, bool>,
+    /// Every call that a server ever wrote down.
+    written: BTreeSet<CallId>,
     /// Which faults hold now.
     holds: BTreeSet<usize>,
     /// How many deaths took something.
@@ -36,8 +38,8 @@ struct Log {
     safe: (usize, usize),
     /// When what was written becomes safe, if it lags behind.
     flush_at: Option<Instant>,
-    /// What the server says that it lost since it last died.
-    taken: Vec<CallId>,
+    /// What the server says that it lost since it last died, and when.
+    taken: Vec<(Instant, CallId)>,
 }
 
 #[derive(Clone, Copy)]
@@ -69,7 +71,14 @@ impl<'p> Ledger<'p> {
         let logs = plan.servers.iter().enumerate().flat_map(|(group, servers)| {
             (0..servers.replicas).map(move |replica| (group, replica)).map(|(group, replica)| log(group, replica))
         });
-        Self { plan, logs: logs.collect(), told: BTreeMap::new(), holds: BTreeSet::new(), deaths: 0 }
+        Self {
+            plan,
+            logs: logs.collect(),
+            told: BTreeMap::new(),
+            written: BTreeSet::new(),
+            holds: BTreeSet::new(),
+            deaths: 0,
+        }
     }
 
     /// Whether a fault of some kind holds for a replica now.
@@ -98,7 +107,7 @@ impl<'p> Ledger<'p> {
             Kind::CallStarted { call, .. } => drop(self.told.insert(call, false)),
             Kind::CallEnded { call, code: Code::Ok, origin } => self.acknowledged(call, origin)?,
             Kind::Recorded { server, call } => self.recorded(server as usize, call)?,
-            Kind::RecordLost { server, call } => self.logs[server as usize].taken.push(call),
+            Kind::RecordLost { server, call } => self.logs[server as usize].taken.push((event.at, call)),
             Kind::HandlerEnded { server, call, outcome, .. } => {
                 let done = outcome == HandlerOutcome::Acknowledged;
                 let lies = self.disk_lies(server as usize);
@@ -130,9 +139,10 @@ impl<'p> Ledger<'p> {
         if origin != Origin::Server {
             return Err(format!("{call} is OK, says {origin:?}: no strategy here has a fallback"));
         }
-        match self.told.insert(call, true) {
-            Some(false) => Ok(()),
-            before => Err(format!("{call} ends well, and was {before:?} before")),
+        match (self.told.insert(call, true), self.written.contains(&call)) {
+            (Some(false), true) => Ok(()),
+            (Some(false), false) => Err(format!("{call} is acknowledged, and nobody wrote it down")),
+            (before, _) => Err(format!("{call} ends well, and was {before:?} before")),
         }
     }
 
@@ -143,6 +153,7 @@ impl<'p> Ledger<'p> {
             return Err(format!("server {server} writes {call} down twice, and is to tell alerts apart"));
         }
         log.entries.push(Entry { call, settled: false });
+        self.written.insert(call);
         Ok(())
     }
 
@@ -163,7 +174,7 @@ impl<'p> Ledger<'p> {
         };
         let taken = std::mem::take(&mut log.taken);
         let kept = all.saturating_sub(taken.len());
-        let gone: Vec<CallId> = log.entries[kept..].iter().map(|entry| entry.call).collect();
+        let gone: Vec<(Instant, CallId)> = log.entries[kept..].iter().map(|entry| (at, entry.call)).collect();
         if !(least..=most).contains(&kept) || gone != taken {
             return Err(format!(
                 "server {server} dies at {at} with {all} entries, of which {least} to {most} are safe; it loses {taken:?}, not {gone:?}"

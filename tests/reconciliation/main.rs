@@ -14,13 +14,24 @@ use std::sync::Arc;
 use ledger::{Figures, Ledger};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use squall::analysis::{Scopes, TrialFold};
-use squall::record::{Event, Sink};
-use squall::scenario::Plan;
+use squall::record::{Event, Kind, Sink};
+use squall::scenario::{self, Alone, Plan};
 use squall::trial::{self, TrialSpec};
 use storm::{Disk, Storm, storms};
 
 /// Storms a test, unless the environment asks for more.
 const STORMS: u32 = 300;
+
+/// Three crashes of a log in memory, and a client that asks again.
+const SIMPLE: &str = "
+name: simple
+about: A log in memory, and three crashes.
+duration: 8s
+servers: { telemetry: { replicas: 2, durability: memory, service_time: { lognormal: { median: 8ms, p99: 30ms } } } }
+clients: { devices: { count: 4, calls: telemetry, load: { poisson: 8/s } } }
+faults: [{ at: 2s, for: 1s, every: 2s, crash: { server: telemetry, some: 1 } }]
+strategies: [{ name: one, layers: [{ deadline: 1s }, { retry: { attempts: 3 } }], channel: { balance: round_robin } }]
+";
 
 /// What all storms of a test came to, to show that they were storms.
 #[derive(Debug, Default)]
@@ -81,6 +92,45 @@ fn season(disk: Disk, lies: bool, holds: fn(Figures) -> Result<(), String>) -> S
         Ok(()) => season.into_inner(),
         Err(TestError::Fail(why, storm)) => panic!("{why}\nseed {} of\n{}", storm.seed, storm.plan().1),
         Err(aborted) => panic!("{aborted}"),
+    }
+}
+
+/// A ledger that believes everything proves nothing: each of these tampers with one event of a true story.
+#[test]
+fn the_ledger_is_not_fooled() {
+    let plan = scenario::parse("simple.yaml", SIMPLE, &Alone).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let story: Vec<Event> = trial::run(&plan, TrialSpec { strategy: 0, seed: 1, control: false }, Vec::new()).unwrap();
+    let read = |events: &[Event]| {
+        let mut ledger = Ledger::new(&plan);
+        events.iter().try_for_each(|event| ledger.event(event))?;
+        ledger.figures()
+    };
+    let truth = read(&story).unwrap();
+    assert!(truth.lost > 10, "{truth:?}");
+    let place = |which: fn(&Kind) -> bool| story.iter().position(|event| which(&event.kind)).unwrap();
+    let (lost, written) =
+        (place(|kind| matches!(kind, Kind::RecordLost { .. })), place(|kind| matches!(kind, Kind::Recorded { .. })));
+    let without = |place: usize| [&story[..place], &story[place + 1..]].concat();
+    let twice = |place: usize| [&story[..=place], &story[place..]].concat();
+    let stories = [
+        ("a loss that nobody tells", without(lost)),
+        ("a loss told twice", twice(lost)),
+        ("losses in the wrong order", {
+            let mut story = story.clone();
+            story.swap(lost, lost + 1);
+            story
+        }),
+        ("an acknowledgement of what nobody wrote", without(written)),
+        ("an alert written twice, lost once", twice(written)),
+        ("a loss long before any death", {
+            let mut story = story.clone();
+            let early = story.remove(lost);
+            story.insert(written + 1, Event { at: story[written].at, ..early });
+            story
+        }),
+    ];
+    for (what, story) in stories {
+        assert!(read(&story) != Ok(truth), "the ledger takes {what}");
     }
 }
 
