@@ -18,6 +18,7 @@ mod fairness;
 mod figures;
 mod latency;
 mod outcome;
+mod pareto;
 mod parts;
 mod ranking;
 mod recovery;
@@ -35,6 +36,7 @@ pub use self::baseline::{BASELINE_VERSION, Baseline, Difference, DifferenceKind,
 pub use self::expectation::Judgement;
 pub use self::latency::{CURVE, Latency};
 pub use self::outcome::{Comparison, FaultOutcome, Figure, ScenarioOutcome, StrategyOutcome, Trial, judge};
+pub use self::pareto::{Dominance, FRONT};
 pub use self::parts::Parts;
 pub use self::ranking::{Rank, Standing};
 pub use self::recovery::recovery_ns;

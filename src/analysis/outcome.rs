@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::expectation::{self, Judgement};
 use super::figures::Figures;
 use super::latency::{CURVE, Latency};
+use super::pareto::{Dominance, front};
 use super::ranking::{Rank, ranking};
 use super::scopes::Scopes;
 use super::series::{Series, median};
@@ -52,6 +53,8 @@ pub struct ScenarioOutcome {
     pub comparisons: Vec<Comparison>,
     /// Who beats whom, the best first; empty with a single strategy.
     pub ranking: Vec<Rank>,
+    /// Who is on the Pareto front of success, tail and price, and who is dominated by whom; in the order of the file.
+    pub front: Vec<Dominance>,
 }
 
 /// What came of a declared fault.
@@ -142,6 +145,7 @@ pub fn judge(plan: &Plan, trials: &[Trial<'_>]) -> ScenarioOutcome {
     let comparisons = comparisons(plan, &figures, &mut bootstrap);
     let names: Vec<&str> = strategies.iter().map(|strategy| strategy.name.as_str()).collect();
     let ranking = ranking(&names, &comparisons);
+    let front = front(&strategies, &comparisons);
     let ran: Vec<&Trial<'_>> = trials.iter().filter(|trial| !trial.control).collect();
     let mut seeds: Vec<u64> = ran.iter().map(|trial| trial.seed).collect();
     seeds.sort_unstable();
@@ -157,6 +161,7 @@ pub fn judge(plan: &Plan, trials: &[Trial<'_>]) -> ScenarioOutcome {
         strategies,
         comparisons,
         ranking,
+        front,
     }
 }
 

@@ -7,6 +7,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::parameters::Parameters;
 use crate::random::Probability;
 use crate::record::CallId;
 use crate::report::log::Shard;
@@ -29,6 +30,11 @@ Exit codes:
   99   an expectation failed, or a declared fault never fired
   100  worse than the baseline
   130  interrupted";
+
+const COMPARE_WORDS: &str = "\
+Strategies, and scenario files or folders of them. Two strategies are held against each other metric by metric, the first judged \
+by the second; otherwise all that are named, or all that there are, stand side by side. The name of a sweep stands for all of \
+its strategies";
 
 /// Chaos and fault injection for gRPC resilience: which retry policy survives the storm, and at what price?
 #[derive(Debug, Parser)]
@@ -58,7 +64,8 @@ pub(super) struct Args {
 pub(super) enum Command {
     /// Run scenario files: one table a scenario, and an exit code.
     Run(Run),
-    /// Say which of two strategies is better at what, seed by seed.
+    /// Put strategies side by side, with their Pareto front; or say which of two is better at what, seed by seed.
+    #[command(mut_arg("paths", |arg| arg.value_name("STRATEGY|PATH").help(COMPARE_WORDS)))]
     Compare(Compare),
     /// Keep what a run came to, and find out when it gets worse.
     Baseline(BaselineArgs),
@@ -87,6 +94,7 @@ pub(super) enum Command {
     /// Turn a gRPC service config into a strategy for scenario files.
     Import(Import),
     /// Hold Squall against published results and closed forms.
+    #[command(after_help = super::parameters::help())]
     Validate(Validate),
     /// Show what the simulated kernel does to one connection, packet by packet.
     Net(Net),
@@ -269,14 +277,12 @@ pub(super) enum BaselineAction {
 
 #[derive(Debug, Group)]
 pub(super) struct Compare {
-    /// The strategy to judge.
-    pub(super) a: String,
-
-    /// The strategy to judge it by.
-    pub(super) b: String,
-
     #[command(flatten)]
     pub(super) selection: Selection,
+
+    /// Print JSON, as `squall run --format json` does.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Group)]
@@ -480,9 +486,12 @@ pub(super) struct Validate {
     #[arg(long)]
     pub(super) full: bool,
 
-    /// Set a parameter of the suite, as in load=0.5; may be given several times.
+    /// Set a parameter, as in load=0.5; may be given several times. Each is an option of its own, too: see below.
     #[arg(long, value_name = "NAME=NUMBER")]
     pub(super) set: Vec<String>,
+
+    #[command(flatten)]
+    pub(super) parameters: Parameters,
 
     /// Print the scenario instead of running it.
     #[arg(long)]

@@ -19,6 +19,7 @@ mod logging;
 mod net;
 mod new;
 mod one;
+mod parameters;
 mod places;
 mod plans;
 mod progress;

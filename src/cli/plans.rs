@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::exit::Failure;
 use crate::report::log::Text;
-use crate::scenario::{Beside, Diagnostics, Embedded, Plan, Resolver, catalogue, discover, load, parse};
+use crate::scenario::{Beside, Diagnostics, Embedded, Plan, Resolver, StrategyPlan, catalogue, discover, load, parse};
 
 /// Where scenarios are looked for.
 pub(super) const FOLDER: &str = "scenarios";
@@ -115,9 +115,9 @@ pub(super) fn embedded(path: &Path) -> Option<&'static Embedded> {
     })
 }
 
-/// Which strategies of a plan have one of `names`, by their places; all without names.
+/// Which strategies of a plan have one of `names`, or are of a sweep that has, by their places; all without names.
 pub(super) fn chosen(plan: &Plan, names: &[String]) -> Vec<usize> {
-    let wanted = |name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
+    let wanted = |strategy: &StrategyPlan| names.is_empty() || names.iter().any(|name| strategy.is_called(name));
     let places = plan.strategies.iter().enumerate();
-    places.filter(|(_, strategy)| wanted(&strategy.name)).map(|(place, _)| place).collect()
+    places.filter(|(_, strategy)| wanted(strategy)).map(|(place, _)| place).collect()
 }

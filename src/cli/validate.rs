@@ -12,15 +12,7 @@ use crate::validate::{Lab, LabError, Params, SUITES, Suite, suite};
 
 pub(super) fn validate(typed: &args::Validate, streams: &Streams) -> Result<Exit, Failure> {
     let chosen = chosen(&typed.suites)?;
-    let set = typed.set.iter().map(|text| setting(text)).collect::<Result<Vec<_>, _>>()?;
-    if !set.is_empty() && chosen.len() != 1 {
-        return Err(Failure::Usage(
-            "--set is about one suite: name it, as in `squall validate mm1 --set load=0.5`".into(),
-        ));
-    }
-    let usage = |error: &dyn std::error::Error| Failure::Usage(error.to_string());
-    let params = chosen.iter().map(|suite| Params::of(suite, typed.full, &set).map_err(|error| usage(&error)));
-    let params = params.collect::<Result<Vec<_>, _>>()?;
+    let params = typed.parameters.clone().with(&typed.set)?.of(&chosen, typed.full)?;
     if typed.scenario {
         return scenarios(&chosen, &params, streams);
     }
@@ -56,12 +48,6 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Suite>, Failure> {
             suite(name).ok_or_else(|| Failure::Usage(format!("no suite is named `{name}`; there are {}", known())))
         })
         .collect()
-}
-
-fn setting(text: &str) -> Result<(String, f64), Failure> {
-    let parsed = text.split_once('=').and_then(|(name, value)| Some((name.to_owned(), value.parse::<f64>().ok()?)));
-    let parsed = parsed.filter(|(_, value)| value.is_finite() && *value >= 0.0);
-    parsed.ok_or_else(|| Failure::Usage(format!("`{text}` is no setting: NAME=NUMBER, as in load=0.5")))
 }
 
 /// The scenarios of the suites that are one, to be kept and run with `squall run`.

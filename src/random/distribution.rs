@@ -23,12 +23,28 @@ pub struct Distribution(Shape);
 #[derive(Clone, Debug, PartialEq)]
 enum Shape {
     Constant(Duration),
-    Uniform { low_ns: f64, high_ns: f64 },
-    Exponential { mean_ns: f64 },
-    Normal { mean_ns: f64, sd_ns: f64 },
-    LogNormal { mu: f64, sigma: f64 },
-    Pareto { min_ns: f64, shape: f64 },
+    Uniform {
+        low_ns: f64,
+        high_ns: f64,
+    },
+    Exponential {
+        mean_ns: f64,
+    },
+    Normal {
+        mean_ns: f64,
+        sd_ns: f64,
+    },
+    LogNormal {
+        mu: f64,
+        sigma: f64,
+    },
+    Pareto {
+        min_ns: f64,
+        shape: f64,
+    },
     Quantiles(Vec<QuantilePoint>),
+    /// Each with the share of samples that come from it or from those before.
+    Mixture(Vec<(f64, Distribution)>),
 }
 
 /// One point of an empirical distribution: this share of all samples takes at most this long.
@@ -66,6 +82,12 @@ pub enum InvalidDistribution {
     /// Quantiles that are empty or do not increase.
     #[error("quantiles need at least two points, with shares in [0, 1] and both shares and durations increasing")]
     Quantiles,
+    /// Shares of a mixture that are no shares of one whole.
+    #[error("the shares of a mixture must add up to 100%, not to {:.6}%", .sum * 100.0)]
+    Mixture {
+        /// What they add up to.
+        sum: f64,
+    },
 }
 
 impl Distribution {
@@ -139,6 +161,24 @@ impl Distribution {
         Ok(Self(Shape::Quantiles(points)))
     }
 
+    /// One of several, each with its share: fast for most, slow for a few.
+    ///
+    /// # Errors
+    ///
+    /// When the shares do not add up to 1.
+    pub fn mixture(parts: Vec<(f64, Self)>) -> Result<Self, InvalidDistribution> {
+        let mut sum = 0.0;
+        let mut cumulative = |(share, part)| {
+            sum += share;
+            (sum, part)
+        };
+        let parts: Vec<(f64, Self)> = parts.into_iter().map(&mut cumulative).collect();
+        if (sum - 1.0).abs() > 1e-9 {
+            return Err(InvalidDistribution::Mixture { sum });
+        }
+        Ok(Self(Shape::Mixture(parts)))
+    }
+
     /// The value that `draw` stands for.
     #[must_use]
     pub fn sample(&self, draw: Draw) -> Duration {
@@ -150,6 +190,7 @@ impl Distribution {
             Shape::LogNormal { mu, sigma } => duration(libm::exp(mu + sigma * draw.normal())),
             Shape::Pareto { min_ns, shape } => duration(min_ns * libm::pow(1.0 - draw.value(), -1.0 / shape)),
             Shape::Quantiles(points) => interpolate(points, draw.value()),
+            Shape::Mixture(parts) => mixed(parts, draw.value()),
         }
     }
 
@@ -168,6 +209,14 @@ impl Default for Distribution {
     fn default() -> Self {
         Self::constant(Duration::ZERO)
     }
+}
+
+/// One draw chooses the part, and what it leaves, stretched, is the draw of that part.
+fn mixed(parts: &[(f64, Distribution)], share: f64) -> Duration {
+    let place = parts.partition_point(|(below, _)| *below <= share).min(parts.len() - 1);
+    let low = place.checked_sub(1).map_or(0.0, |before| parts[before].0);
+    let (high, part) = &parts[place];
+    part.sample(Draw::new(((share - low) / (high - low)).clamp(0.0, 1.0 - f64::EPSILON)))
 }
 
 fn interpolate(points: &[QuantilePoint], share: f64) -> Duration {
@@ -218,6 +267,21 @@ mod tests {
         check(Distribution::pareto(MS, 3.0).unwrap(), 1.5);
         let sigma = libm::log(7.5) / Z99;
         check(Distribution::lognormal(4 * MS, 30 * MS).unwrap(), 4.0 * libm::exp(sigma * sigma / 2.0));
+    }
+
+    /// The mean of a mixture is that of its parts, weighed; each part keeps its own shape.
+    #[test]
+    fn a_mixture_is_each_of_its_parts_so_often() {
+        let parts = vec![(0.9, Distribution::exponential(MS)), (0.1, Distribution::exponential(100 * MS))];
+        let mixed = Distribution::mixture(parts).unwrap();
+        let n = 200_000_u32;
+        let draws = |i: u32| mixed.sample(Draw::new((f64::from(i) + 0.5) / f64::from(n))).as_secs_f64() * 1e3;
+        let mean = (0..n).map(draws).sum::<f64>() / f64::from(n);
+        assert!((mean - 10.9).abs() < 0.02, "{mean}");
+        let slow = (0..n).filter(|i| draws(*i) > 20.0).count() as f64 / f64::from(n);
+        assert!((slow - 0.1 * libm::exp(-0.2)).abs() < 1e-4, "{slow}");
+        let short = Distribution::mixture(vec![(0.5, Distribution::constant(MS))]);
+        assert_eq!(short, Err(InvalidDistribution::Mixture { sum: 0.5 }));
     }
 
     #[test]

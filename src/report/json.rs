@@ -35,6 +35,8 @@ struct Scenario<'a> {
     strategies: Vec<Strategy<'a>>,
     comparisons: Vec<Value>,
     ranking: Vec<Value>,
+    /// The strategies that no other dominates in success, p99 and amplification.
+    pareto_front: Vec<&'a str>,
     verdict: &'static str,
 }
 
@@ -82,6 +84,7 @@ fn scenario<'a>(run: &Run, outcome: &'a ScenarioOutcome) -> Scenario<'a> {
         strategies: outcome.strategies.iter().map(strategy).collect(),
         comparisons: outcome.comparisons.iter().map(comparison).collect(),
         ranking: outcome.ranking.iter().map(rank).collect(),
+        pareto_front: super::front::names(outcome),
         verdict: outcome.verdict(run.policy).name(),
     }
 }

@@ -6,6 +6,7 @@
 #[cfg(feature = "cli")]
 mod best;
 pub mod difference;
+mod front;
 pub mod github;
 #[cfg(feature = "cli")]
 pub mod html;

@@ -113,6 +113,7 @@ pub(super) fn outcome() -> ScenarioOutcome {
             difference: Estimate { mean: -0.287, low: -0.29, high: -0.28 },
         }],
         ranking: Vec::new(),
+        front: Vec::new(),
     }
 }
 

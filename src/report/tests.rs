@@ -8,7 +8,8 @@ use quick_xml::events::{BytesStart, Event};
 use super::*;
 use crate::analysis::stats::Estimate;
 use crate::analysis::{
-    Comparison, FaultOutcome, FaultWindow, Figure, Judgement, Rank, Saw, Series, Standing, StrategyOutcome, Witness,
+    Comparison, Dominance, FaultOutcome, FaultWindow, Figure, Judgement, Rank, Saw, Series, Standing, StrategyOutcome,
+    Witness,
 };
 use crate::record::{CallId, Code, Origin};
 use crate::scenario::Op;
@@ -133,9 +134,19 @@ fn run() -> Run {
                 rank(1, "hedged | twice", Some(("naive".to_owned(), beats))),
                 rank(3, "naive", None),
             ],
+            front: vec![
+                dominance("naive", Some("full-jitter")),
+                dominance("full-jitter", None),
+                dominance("hedged | twice", None),
+            ],
         }],
         policy: Policy::ByFigure,
     }
+}
+
+fn dominance(strategy: &str, by: Option<&str>) -> Dominance {
+    let better_in = if by.is_some() { vec![Metric::SuccessRate, Metric::P99] } else { Vec::new() };
+    Dominance { strategy: strategy.to_owned(), by: by.map(str::to_owned), better_in }
 }
 
 fn written(write: impl Fn(&Run, &mut dyn std::io::Write) -> std::io::Result<()>) -> String {

@@ -6,6 +6,7 @@ use super::Plan;
 use super::check::{Shelf, check};
 use super::diagnostics::{Diagnostics, Mistake, Source};
 use super::raw;
+use super::sweep;
 use super::yaml;
 
 /// The file of shared strategies, in a scenario's folder or one above it.
@@ -104,7 +105,10 @@ pub fn parse(name: &str, text: &str, resolver: &dyn Resolver) -> Result<Plan, Di
     }
     let mut mistakes = Vec::new();
     let mut sources = vec![Source { name: name.to_owned(), text: text.into() }];
-    let node = yaml::parse(text, 0, &mut mistakes);
+    let mut node = yaml::parse(text, 0, &mut mistakes);
+    if let Some(node) = &mut node {
+        sweep::unfold(node, &mut mistakes);
+    }
     let scenario = match &node {
         Some(node) => raw::read::<raw::Scenario>(node, &mut mistakes).map(|scenario| (scenario, node.span)),
         None => {
@@ -136,7 +140,10 @@ fn shelf<'r>(
     });
     for (name, text) in files {
         let place = sources.len() as u32;
-        let node = yaml::parse(&text, place, mistakes);
+        let mut node = yaml::parse(&text, place, mistakes);
+        if let Some(node) = &mut node {
+            sweep::unfold(node, mistakes);
+        }
         sources.push(Source { name, text: text.into() });
         shelf.shared.extend(node.and_then(|node| raw::read::<raw::Shared>(&node, mistakes)));
     }

@@ -17,6 +17,7 @@ mod raw;
 mod reference;
 mod schema;
 mod strategies_reference;
+mod sweep;
 pub mod units;
 mod vocabulary;
 mod yaml;

@@ -1,43 +1,53 @@
-//! Success by the second, for results that are about when a system came back.
+//! Load and goodput by the second, for results that are about when a system came back.
 
-use std::collections::BTreeMap;
+use crate::record::{Code, Event, Kind, Sink};
 
-use crate::record::{CallId, Code, Event, Kind, Sink};
-
-/// Calls by the second in which they were due.
+/// What happened in each second of a run.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bins {
-    due: BTreeMap<u64, u32>,
-    seconds: Vec<(u32, u32)>,
+    seconds: Vec<Second>,
+}
+
+/// One second.
+#[derive(Clone, Copy, Debug, Default)]
+struct Second {
+    /// Calls that were due.
+    due: u32,
+    /// Calls, due whenever, whose answer arrived, and was OK.
+    answered: u32,
+    /// Attempts that were sent.
+    sent: u32,
 }
 
 impl Bins {
-    fn second(&mut self, second: u32) -> &mut (u32, u32) {
-        let second = second as usize;
+    fn second(&mut self, ns: u64) -> &mut Second {
+        let second = (ns / 1_000_000_000) as usize;
         if self.seconds.len() <= second {
-            self.seconds.resize(second + 1, (0, 0));
+            self.seconds.resize(second + 1, Second::default());
         }
         &mut self.seconds[second]
     }
 
-    fn ended(&mut self, call: CallId, ok: bool) {
-        if let Some(second) = self.due.remove(&call.bits()) {
-            self.second(second).1 += u32::from(ok);
-        }
-    }
-
-    /// The share of calls that succeeded, of those due in these seconds; not a number if there were none.
-    pub(super) fn success(&self, from: usize, to: usize) -> f64 {
+    fn sum(&self, from: usize, to: usize, figure: impl Fn(&Second) -> u32) -> f64 {
         let seconds = self.seconds.iter().skip(from).take(to.saturating_sub(from));
-        let (offered, ok) = seconds.fold((0, 0), |(offered, ok), (o, k)| (offered + o, ok + k));
-        f64::from(ok) / f64::from(offered)
+        seconds.map(|second| f64::from(figure(second))).sum()
     }
 
-    /// From when on at least half of the calls of every second succeed, in seconds after `second`; infinite if never.
+    /// Goodput in these seconds as a share of the load; not a number without load.
+    pub(super) fn goodput(&self, from: usize, to: usize) -> f64 {
+        self.sum(from, to, |second| second.answered) / self.sum(from, to, |second| second.due)
+    }
+
+    /// Attempts a second.
+    pub(super) fn sent(&self, from: usize, to: usize) -> f64 {
+        self.sum(from, to, |second| second.sent) / to.saturating_sub(from) as f64
+    }
+
+    /// From when on goodput is at least half of the load in every second, in seconds after `second`; infinite if never.
     pub(super) fn recovery(&self, second: usize) -> f64 {
-        let bad = self.seconds.iter().rposition(|(offered, ok)| 2 * ok < *offered);
-        match bad {
-            Some(last) if last + 1 >= self.seconds.len() => f64::INFINITY,
+        let loaded = self.seconds.iter().rposition(|second| second.due > 0).unwrap_or_default();
+        match self.seconds.iter().rposition(|second| 2 * second.answered < second.due) {
+            Some(last) if last >= loaded => f64::INFINITY,
             Some(last) => ((last + 1) as f64 - second as f64).max(0.0),
             None => 0.0,
         }
@@ -47,13 +57,9 @@ impl Bins {
 impl Sink for Bins {
     fn event(&mut self, event: &Event) {
         match event.kind {
-            Kind::CallStarted { call, scheduled_ns } => {
-                let second = (scheduled_ns / 1_000_000_000) as u32;
-                self.due.insert(call.bits(), second);
-                self.second(second).0 += 1;
-            }
-            Kind::CallEnded { call, code, .. } => self.ended(call, code == Code::Ok),
-            Kind::CallAbandoned { call } => self.ended(call, false),
+            Kind::CallStarted { scheduled_ns, .. } => self.second(scheduled_ns).due += 1,
+            Kind::CallEnded { code: Code::Ok, .. } => self.second(event.at.as_nanos()).answered += 1,
+            Kind::AttemptStarted { .. } => self.second(event.at.as_nanos()).sent += 1,
             _ => {}
         }
     }
@@ -63,14 +69,26 @@ impl Sink for Bins {
 mod tests {
     use super::*;
 
+    fn bins(seconds: &[(u32, u32)]) -> Bins {
+        let second = |&(due, answered): &(u32, u32)| Second { due, answered, sent: 2 * due };
+        Bins { seconds: seconds.iter().map(second).collect() }
+    }
+
     #[test]
     fn recovery_is_after_the_last_bad_second() {
         let check = |seconds: &[(u32, u32)], expected: f64| {
-            let bins = Bins { due: BTreeMap::new(), seconds: seconds.to_vec() };
-            assert_eq!(bins.recovery(1), expected, "{seconds:?}");
+            assert_eq!(bins(seconds).recovery(1), expected, "{seconds:?}");
         };
         check(&[(10, 10), (10, 0), (10, 9), (10, 2), (10, 5), (10, 10)], 3.0);
         check(&[(10, 10), (10, 10)], 0.0);
         check(&[(10, 10), (10, 0)], f64::INFINITY);
+        // Answers after the end of the load are no recovery.
+        check(&[(10, 10), (10, 0), (0, 10)], f64::INFINITY);
+    }
+
+    #[test]
+    fn goodput_counts_answers_when_they_arrive() {
+        let bins = bins(&[(10, 0), (10, 5), (10, 15)]);
+        assert_eq!((bins.goodput(1, 3), bins.sent(1, 3)), (1.0, 20.0));
     }
 }

@@ -15,7 +15,7 @@ use tonic::{Request, Response, Status};
 use super::finding::{Finding, Tolerance};
 use super::lab::{Lab, LabError};
 use super::rig::{self, Rig};
-use super::{Params, Suite};
+use super::{Param, Params, Suite};
 use crate::clock::{self, Instant};
 use crate::net::LinkConfig;
 use crate::random::{Distribution, Key};
@@ -29,12 +29,14 @@ pub(super) const AWS: Suite = Suite {
     name: "aws",
     source: "AWS, Exponential Backoff And Jitter",
     params: &[
-        ("clients", 0.0, 0.0),
-        ("base_ms", 5.0, 5.0),
-        ("cap_ms", 2000.0, 2000.0),
-        ("delay_ms", 10.0, 10.0),
-        ("delay_sd_ms", 2.0, 2.0),
-        ("seeds", 6.0, 100.0),
+        Param::each("clients", "clients that contend for the row", &[1.0, 10.0, 50.0, 100.0, 200.0])
+            .whole()
+            .within(1.0, 2000.0),
+        Param::one("base_ms", "base of the backoff in ms", &[5.0]).within(0.001, 60_000.0),
+        Param::one("cap_ms", "longest pause in ms", &[2000.0]).within(0.001, 3.6e6),
+        Param::one("delay_ms", "mean delay each way in ms, normal", &[10.0]).within(0.0, 10_000.0),
+        Param::one("delay_sd_ms", "its standard deviation in ms", &[2.0]).within(0.0, 10_000.0),
+        Param::seeds(&[12.0], &[100.0]),
     ],
     run: aws,
     scenario: None,
@@ -104,40 +106,73 @@ fn backoffs(params: &Params) -> [BackoffConfig; 5] {
 }
 
 fn aws(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
+    let ms = |name| Duration::from_secs_f64(params.get(name) / 1e3);
+    let delay = Distribution::normal(ms("delay_ms"), ms("delay_sd_ms"));
     let mut findings = Vec::new();
-    for clients in params.or_all("clients", &[1.0, 10.0, 50.0, 100.0, 200.0]) {
-        let usual =
-            ["base_ms", "cap_ms", "delay_ms", "delay_sd_ms"].map(|name| params.get(name)) == [5.0, 2000.0, 10.0, 2.0];
-        let known = PUBLISHED.iter().find(|(n, _)| *n == clients && usual).map(|(_, cells)| cells);
+    for &clients in params.all("clients") {
+        let known = PUBLISHED.iter().find(|(n, _)| *n == clients && params.is_usual_but(&["clients"]));
+        let known = known.map(|(_, cells)| cells);
+        let (mut writes, mut completions) = (Vec::new(), Vec::new());
         for (place, backoff) in backoffs(params).into_iter().enumerate() {
+            // Alone, nobody backs off.
             if clients == 1.0 && place > 0 {
                 continue;
             }
-            let delay = Distribution::normal(
-                Duration::from_secs_f64(params.get("delay_ms") / 1e3),
-                Duration::from_secs_f64(params.get("delay_sd_ms") / 1e3),
-            );
             let runs = lab.seeds(params.seeds(), |seed| contend(seed, clients as u32, backoff, &delay))?;
-            let row = |what: &str| format!("aws.{clients}.{}.{what}", NAMES[place]);
             let figures = |which: fn(&(u64, f64)) -> f64| runs.iter().map(which).collect::<Vec<f64>>();
-            let mut add = |what: &str, published: Option<(f64, f64)>, figures: &[f64], unit: &'static str| {
-                // Means of a hundred seeds, and few seeds here do not show their own spread well: theirs stands for both.
-                let (published, sd) = published.map_or((None, 0.0), |(mean, sd)| (Some(mean), sd));
-                let mut finding = Finding::of_seeds(row(what), published, figures, unit, Tolerance::Exact);
-                if sd > 0.0 {
-                    finding.error = sd / libm::sqrt(figures.len() as f64);
-                }
-                // A mean printed without decimals is known to half a unit.
-                let published_error = libm::hypot(sd / 10.0, 0.29);
-                finding.tolerance = Tolerance::Z { limit: 3.0, published_error };
-                findings.push(finding);
-            };
-            let alone = (clients == 1.0 && usual).then_some((40.0, 4.0));
-            add("writes", known.map(|cells| cells[place].0), &figures(|run| run.0 as f64), "writes");
-            add("completion", known.map(|cells| cells[place].1).or(alone), &figures(|run| run.1), "ms");
+            let row = |what: &str| format!("aws.{clients}.{}.{what}", NAMES[place]);
+            let alone = params.published(40.0).filter(|_| clients == 1.0).map(|ms| (ms, 4.0));
+            let (known_writes, known_completion) =
+                (known.map(|cells| cells[place].0), known.map(|cells| cells[place].1));
+            writes.push(mean(row("writes"), known_writes, &figures(|run| run.0 as f64), "writes"));
+            completions.push(mean(row("completion"), known_completion.or(alone), &figures(|run| run.1), "ms"));
         }
+        if let Some(cells) = known {
+            findings.push(order(clients, "writes", cells.map(|cell| cell.0), &writes));
+            findings.push(order(clients, "completion", cells.map(|cell| cell.1), &completions));
+            findings.extend((clients == 100.0).then(|| jitter_saves(cells, &writes)));
+        }
+        findings.extend(writes.into_iter().zip(completions).flat_map(|(writes, completion)| [writes, completion]));
     }
     Ok(findings)
+}
+
+/// A mean over seeds, held against one with its standard deviation over a hundred.
+fn mean(row: String, published: Option<(f64, f64)>, figures: &[f64], unit: &'static str) -> Finding {
+    let (published, sd) = published.map_or((None, 0.0), |(mean, sd)| (Some(mean), sd));
+    // A mean printed without decimals is known to half a unit.
+    let published_error = libm::hypot(sd / 10.0, 0.29);
+    let mut finding = Finding::of_seeds(row, published, figures, unit, Tolerance::Z { limit: 3.0, published_error });
+    if sd > 0.0 {
+        // Few seeds do not show their own spread well: the source's stands for both.
+        finding.error = sd / libm::sqrt(figures.len() as f64);
+    }
+    finding
+}
+
+/// The article's claim: jitter takes fewer than half of the writes of exponential backoff without it.
+fn jitter_saves(published: &Cells, writes: &[Finding]) -> Finding {
+    let published = published[3].0.0 / published[1].0.0;
+    Finding {
+        row: "aws.100.full-to-exponential.writes".to_owned(),
+        published: Some(published),
+        observed: writes[3].observed / writes[1].observed,
+        error: 0.0,
+        unit: "x",
+        tolerance: Tolerance::Absolute(0.5 - published),
+    }
+}
+
+/// Of all pairs of strategies that the source tells apart by three standard errors: how many stand in its order.
+fn order(clients: f64, what: &str, published: [(f64, f64); 5], observed: &[Finding]) -> Finding {
+    let apart = |a: (f64, f64), b: (f64, f64)| (a.0 - b.0).abs() > 3.0 * libm::hypot(a.1, b.1) / 10.0;
+    let pairs = || (0..5).flat_map(|one| (one + 1..5).map(move |other| (one, other)));
+    let told = || pairs().filter(|&(one, other)| apart(published[one], published[other]));
+    let same = told().filter(|&(one, other)| {
+        (published[one].0 < published[other].0) == (observed[one].observed < observed[other].observed)
+    });
+    let row = format!("aws.{clients}.order.{what}");
+    Finding::exact(row, Some(told().count() as f64), same.count() as f64, "pairs")
 }
 
 /// One row with a version.

@@ -1,4 +1,4 @@
-//! gRPC to the letter: the retry throttling of gRFC A6 as grpc-go tests it, and the backoff of connections.
+//! gRPC's retries to the letter: the throttling and the caps of gRFC A6, as grpc-go tests them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,10 +9,9 @@ use tonic::{Request, Response, Status};
 use super::finding::{Finding, Tolerance};
 use super::lab::{Lab, LabError, each};
 use super::rig::{self, Rig};
-use super::{Params, Suite};
-use crate::clock;
+use super::{Param, Params, Suite};
 use crate::resilience::effective_attempts;
-use crate::resilience::{BackoffConfig, BudgetConfig, BudgetKind, Call, LayerConfig, RetryConfig, Strategy};
+use crate::resilience::{BackoffConfig, BudgetConfig, BudgetKind, LayerConfig, RetryConfig, Strategy};
 use crate::scenario::{ErrorFilter, Metric};
 use crate::telemetry::proto::telemetry_service_server::TelemetryService;
 use crate::telemetry::proto::{AlertRequest, AlertResponse};
@@ -20,18 +19,38 @@ use crate::telemetry::proto::{AlertRequest, AlertResponse};
 /// gRFC A6, as grpc-go tests it.
 pub(super) const THROTTLING: Suite = Suite {
     name: "grpc-throttling",
-    source: "gRFC A6; grpc-go, TestRetryThrottling and TestMaxCallAttempts",
-    params: &[("tokens", 10.0, 10.0), ("ratio", 0.5, 0.5), ("attempts", 4.0, 4.0), ("calls", 8_000.0, 40_000.0)],
+    source: "gRFC A6; grpc-go, TestRetryThrottling",
+    params: &[
+        Param::one("tokens", "tokens of the bucket", &[10.0]).whole().within(1.0, 1000.0),
+        Param::one("ratio", "tokens that a success gives back", &[0.5]).within(0.001, 1000.0),
+        Param::one("attempts", "most attempts of a call", &[4.0]).whole().within(2.0, 100.0),
+    ],
     run: throttling,
     scenario: None,
 };
 
-/// grpc/grpc, connection-backoff.md.
-pub(super) const CONNECT_BACKOFF: Suite = Suite {
-    name: "connect-backoff",
-    source: "grpc/grpc, connection-backoff.md and its interoperability test",
-    params: &[("seeds", 3.0, 20.0)],
-    run: connect_backoff,
+/// gRFC A6, how many failures it takes.
+pub(super) const ENGAGES: Suite = Suite {
+    name: "throttle-engages",
+    source: "gRFC A6: r / (1 + r)",
+    params: &[
+        Param::each("ratio", "tokens that a success gives back", &[0.1, 0.5]).within(0.001, 100.0),
+        Param::one("tokens", "tokens of the bucket: more make the border sharper", &[30.0]).whole().within(2.0, 1000.0),
+        Param::sample("calls", "calls at each share that is tried", &[8_000.0], &[40_000.0]),
+    ],
+    run: engages,
+    scenario: Some(|params| failing(params, params.get("ratio"), 0.5)),
+};
+
+/// gRFC A6, the cap of a channel.
+pub(super) const MAX_ATTEMPTS: Suite = Suite {
+    name: "max-attempts",
+    source: "gRFC A6; grpc-go, TestMaxCallAttempts",
+    params: &[
+        Param::one("attempts", "attempts that a service config asks for", &[9.0]).whole().within(2.0, 1000.0),
+        Param::one("cap", "most attempts of the channel; fewer than 2 mean 5", &[4.0]).whole().within(-1.0, 1000.0),
+    ],
+    run: max_attempts,
     scenario: None,
 };
 
@@ -54,8 +73,8 @@ impl TelemetryService for Scripted {
 }
 
 /// For each of `calls` calls: whether it succeeded, and the number of the last request that the server saw by then.
-fn script(params: &Params, ok: &[u32], calls: usize) -> Result<Vec<(bool, u32)>, LabError> {
-    let strategy = throttled(params);
+fn script(strategy: &Strategy, ok: &[u32], calls: usize) -> Result<Vec<(bool, u32)>, LabError> {
+    let strategy = strategy.clone();
     let ok: Arc<[u32]> = ok.into();
     rig::run(1, |sim| async move {
         let rig = Rig::new(&sim);
@@ -100,12 +119,12 @@ const COUNTERS: [(bool, u32); 12] = [
     (false, 17),
 ];
 
-fn throttling(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
+fn throttling(_: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
+    let strategy = throttled(params);
     let mut findings = Vec::new();
     let ok: Vec<u32> = OK.into_iter().chain([18]).collect();
-    for (place, ((ok, counter), (expected, published))) in
-        script(params, &ok, 12)?.into_iter().zip(COUNTERS).enumerate()
-    {
+    let seen = script(&strategy, &ok, COUNTERS.len())?;
+    for (place, ((ok, counter), (expected, published))) in seen.into_iter().zip(COUNTERS).enumerate() {
         let row = |what| format!("grpc-throttling.call-{}.{what}", place + 1);
         let known = params.published(f64::from(published));
         findings.push(Finding::exact(row("counter"), known, f64::from(counter), "requests"));
@@ -113,36 +132,68 @@ fn throttling(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> 
         findings.push(Finding::exact(row("ok"), known, f64::from(u8::from(ok)), ""));
     }
     let mut before = 0;
-    for (place, (_, last)) in script(params, &[], 4)?.into_iter().enumerate() {
+    for (place, (_, last)) in script(&strategy, &[], 4)?.into_iter().enumerate() {
         let made = last + 1 - before;
         before = last + 1;
         let known = params.published(if place == 0 { 4.0 } else { 1.0 });
         let row = format!("grpc-throttling.failing.call-{}", place + 1);
         findings.push(Finding::exact(row, known, f64::from(made), "attempts"));
     }
-    for (configured, cap, expected) in [(9, 4, 4.0), (9, 7, 7.0), (3, 10, 3.0), (8, -1, 5.0), (3, 0, 3.0)] {
-        let made = f64::from(effective_attempts(configured, cap).get());
-        findings.push(Finding::exact(format!("max-attempts.{configured},{cap}"), Some(expected), made, "attempts"));
-    }
-    let ratio = if params.get("ratio") == 0.5 { 0.1 } else { params.get("ratio") };
-    let share = engages_at(lab, params, ratio)?;
-    let row = format!("grpc-throttling.engages.r{ratio}");
-    let tolerance = Tolerance::Absolute(1.0);
-    let published = Some(100.0 * ratio / (1.0 + ratio));
-    findings.push(Finding { row, published, observed: 100.0 * share, error: 0.0, unit: "%", tolerance });
     Ok(findings)
 }
 
-/// The failing share at which half of all retries are held back, by bisection over whole runs.
+/// grpc-go's table: what is configured, the channel's cap, and how many attempts are made.
+const CAPPED: [(u32, i64, f64); 5] = [(9, 4, 4.0), (9, 7, 7.0), (3, 10, 3.0), (8, -1, 5.0), (3, 0, 3.0)];
+
+fn max_attempts(_: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
+    let asked = (params.count("attempts"), params.get("cap") as i64);
+    let one = [(asked.0, asked.1, f64::NAN)];
+    let cases = if params.is_usual_but(&[]) { &CAPPED[..] } else { &one[..] };
+    let mut findings = Vec::new();
+    for (configured, cap, attempts) in cases {
+        let retry = RetryConfig { attempts: effective_attempts(*configured, *cap).get(), ..RetryConfig::default() };
+        let strategy = Strategy { layers: vec![LayerConfig::Retry(retry)], ..Strategy::default() };
+        let made = script(&strategy, &[], 1)?.into_iter().map(|(_, last)| f64::from(last + 1)).sum();
+        let known = Some(*attempts).filter(|attempts| attempts.is_finite());
+        findings.push(Finding::exact(format!("max-attempts.{configured},{cap}"), known, made, "attempts"));
+    }
+    Ok(findings)
+}
+
+fn engages(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
+    let mut findings = Vec::new();
+    for ratio in params.all("ratio") {
+        let share = engages_at(lab, params, *ratio)?;
+        let row = format!("throttle-engages.r{ratio}");
+        let published = Some(100.0 * ratio / (1.0 + ratio));
+        let tolerance = Tolerance::Absolute(1.0);
+        findings.push(Finding { row, published, observed: 100.0 * share, error: 0.0, unit: "%", tolerance });
+    }
+    Ok(findings)
+}
+
+/// The failing share at which the bucket neither fills nor empties, by bisection over whole runs.
+///
+/// It is then as often in its upper half as in its lower one, an attempt at a time. In the upper half a call makes more
+/// attempts and the bucket moves faster, so that `1 / (2 + share)` of the calls find it there and may retry.
 fn engages_at(lab: &Lab<'_>, params: &Params, ratio: f64) -> Result<f64, LabError> {
-    // More tokens than usual make the border sharper; where it lies depends on the ratio alone.
-    let (tokens, duration_s) = (30, params.get("calls") / 100.0);
     let (mut low, mut high) = (0.0, 1.0);
     for _ in 0..8 {
         let share = (low + high) / 2.0;
-        let runs = lab.scenario(
-            &format!(
-                "name: throttle
+        let runs = lab.scenario(&failing(params, ratio, share), 1)?;
+        let amplification = each(&runs[0], |run| {
+            run.metrics.whole().value(Metric::Amplification, ErrorFilter::ANY).unwrap_or(f64::NAN)
+        });
+        if amplification[0] - 1.0 > share / (2.0 + share) { low = share } else { high = share }
+    }
+    Ok((low + high) / 2.0)
+}
+
+fn failing(params: &Params, ratio: f64, share: f64) -> String {
+    // More tokens than usual make the border sharper; where it lies depends on the ratio alone.
+    let (tokens, duration_s) = (params.count("tokens"), params.get("calls") / 100.0);
+    format!(
+        "name: throttle
 about: A share of requests fails; the throttle lets retries through, or it does not.
 duration: {duration_s}s
 warmup: {}s
@@ -157,49 +208,7 @@ strategies:
     layers:
       - retry: {{ attempts: 2, on: [UNAVAILABLE], budget: {{ tokens: {tokens}, ratio: {ratio} }} }}
 ",
-                duration_s / 4.0,
-                share * 100.0
-            ),
-            1,
-        )?;
-        let amplification = each(&runs[0], |run| {
-            run.metrics.whole().value(Metric::Amplification, ErrorFilter::ANY).unwrap_or(f64::NAN)
-        });
-        if amplification[0] - 1.0 > share / 2.0 { low = share } else { high = share }
-    }
-    Ok((low + high) / 2.0)
-}
-
-/// When attempts to connect begin, without jitter and the time of a round trip, in seconds.
-const STARTS: [f64; 14] = [0.0, 1.0, 2.6, 5.16, 9.26, 15.8, 26.3, 43.1, 69.9, 112.9, 181.6, 291.5, 411.5, 531.5];
-
-fn connect_backoff(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
-    let seeds = lab.seeds(params.seeds(), |seed| {
-        rig::run(seed, |sim| async move {
-            let rig = Rig::new(&sim);
-            rig.slam()?;
-            let mut client = rig.client(&sim, 0, &Strategy::default())?;
-            let call = tokio::spawn(async move {
-                let mut request = Request::new(AlertRequest::default());
-                request.extensions_mut().insert(Call::new().wait_for_ready(true));
-                client.report_alert(request).await
-            });
-            clock::sleep(Duration::from_secs(700)).await;
-            call.abort();
-            Ok(rig.connects().iter().map(|at| at.as_nanos() as f64 / 1e9).collect::<Vec<f64>>())
-        })
-    })?;
-    let mut findings = Vec::new();
-    for (place, nominal) in STARTS.windows(2).map(|pair| pair[1] - pair[0]).enumerate() {
-        let gap = |starts: &Vec<f64>| Some(starts.get(place + 1)? - starts.get(place)?);
-        let gaps: Vec<f64> = seeds.iter().map(|starts| gap(starts).unwrap_or(f64::NAN)).collect();
-        // Of all seeds, the one that is furthest off is held to the bounds.
-        let worst = gaps.iter().copied().fold(nominal, |worst: f64, gap| {
-            if (gap - nominal).abs() >= (worst - nominal).abs() || gap.is_nan() { gap } else { worst }
-        });
-        let row = format!("connect-backoff.gap-{}", place + 1);
-        let tolerance = Tolerance::Absolute(0.2 * nominal + 0.1);
-        findings.push(Finding { row, published: Some(nominal), observed: worst, error: 0.0, unit: "s", tolerance });
-    }
-    Ok(findings)
+        duration_s / 4.0,
+        share * 100.0
+    )
 }

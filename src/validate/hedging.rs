@@ -6,35 +6,33 @@
 //! The percentile that is held against the source is a parameter: for another one, or another delay, the reference follows
 //! from the leaves' tail S by 1 - (1 - S(t))^100, and with a hedge S(t)·S(t - d) in place of S(t).
 
-use std::time::Duration;
-
 use super::finding::{Finding, Tolerance};
-use super::lab::{self, Lab, LabError, Run, each};
-use super::{Params, Suite};
+use super::lab::{Lab, LabError, Run, each};
+use super::{Param, Params, Suite};
 use crate::analysis::CURVE;
-use crate::resilience::{HedgeConfig, HedgeDelay, LayerConfig};
-use crate::scenario::DownstreamStrategy;
 
 /// The tail at scale.
 pub(super) const TAIL: Suite = Suite {
     name: "hedging",
     source: "The Tail at Scale",
     params: &[
-        ("leaves", 100.0, 100.0),
-        ("delay_ms", 10.0, 10.0),
-        ("quantile", 0.98, 0.999),
-        ("calls", 2_000.0, 25_000.0),
-        ("seeds", 2.0, 4.0),
+        Param::one("leaves", "leaves that are asked at once", &[100.0]).whole().within(1.0, 1000.0),
+        Param::one("delay_ms", "delay of the hedge in ms", &[10.0]).within(0.001, 60_000.0),
+        Param::each("quantile", "percentiles that are compared, as shares", &[0.5, 0.98, 0.999]).within(0.01, 0.9999),
+        Param::sample("calls", "calls of a seed", &[4_000.0], &[25_000.0]),
+        Param::seeds(&[2.0], &[4.0]),
     ],
     run: tail,
-    scenario: Some(scenario),
+    scenario: Some(|params| scenario(params, true)),
 };
 
 /// The leaves' tail: latency in ms, and the share above it.
 const LEAF: [(f64, f64); 6] = [(0.5, 1.0), (2.0, 0.5), (10.0, 0.02), (69.0, 0.00316), (1800.0, 1e-5), (20_000.0, 1e-8)];
 
-fn scenario(params: &Params) -> String {
+fn scenario(params: &Params, hedged: bool) -> String {
     let leaves = params.count("leaves");
+    let layers = format!("layers: [{{ hedge: {{ delay: {}ms }} }}], ", params.get("delay_ms"));
+    let layers = if hedged { layers } else { String::new() };
     let points: Vec<String> =
         LEAF.iter().map(|(ms, above)| format!("{{ share: {}%, value: {ms}ms }}", 100.0 * (1.0 - above))).collect();
     format!(
@@ -43,7 +41,7 @@ about: A gateway asks {leaves} leaves and waits for the slowest.
 duration: {}s
 drain: 60s
 servers:
-  gateway: {{ service_time: 0s, durability: memory, calls: [{{ server: leaf, fan_out: {leaves}, strategy: {{ name: leaf-client, channel: {{ balance: round_robin }} }} }}] }}
+  gateway: {{ service_time: 0s, durability: memory, calls: [{{ server: leaf, fan_out: {leaves}, strategy: {{ name: leaf-client, {layers}channel: {{ balance: round_robin }} }} }}] }}
   leaf: {{ replicas: {leaves}, drawn_by: attempt, durability: memory, service_time: {{ quantiles: [{}] }} }}
 clients:
   devices: {{ calls: gateway, load: {{ constant: 50/s }} }}
@@ -79,43 +77,57 @@ fn slowest(leaves: f64, quantile: f64, tail: impl Fn(f64) -> f64) -> f64 {
     high
 }
 
+/// The latency at a quantile, by a straight line between those that are kept.
+fn quantile_ms(run: &Run, quantile: f64) -> f64 {
+    let curve = &run.metrics.whole().latency.curve_ns;
+    let above = CURVE.partition_point(|kept| *kept < quantile).clamp(1, CURVE.len() - 1);
+    let ms = |place: usize| curve.get(place).map_or(f64::NAN, |ns| *ns as f64 / 1e6);
+    let along = (quantile - CURVE[above - 1]) / (CURVE[above] - CURVE[above - 1]);
+    ms(above - 1) + (ms(above) - ms(above - 1)) * along
+}
+
 fn tail(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
-    let (leaves, delay_ms, quantile) = (params.get("leaves"), params.get("delay_ms"), params.get("quantile"));
-    let measured = |run: &Run| run.metrics.whole().latency.quantile_ns(quantile).map_or(f64::NAN, |ns| ns as f64 / 1e6);
+    let (leaves, delay_ms) = (params.get("leaves"), params.get("delay_ms"));
     // Leaves and the gateway itself, a call.
     let requests = |run: &Run| run.metrics.whole().executions as f64 / run.metrics.whole().calls as f64 - 1.0;
-    let mut plan = lab::plan(&scenario(params))?;
-    let plain = lab.plan(&plan, params.seeds())?;
-    for downstream in plan.servers.iter_mut().flat_map(|group| &mut group.downstream) {
-        if let DownstreamStrategy::Fixed(fixed) = &mut downstream.strategy {
-            let delay = HedgeDelay::Fixed(Duration::from_secs_f64(delay_ms / 1e3));
-            fixed.strategy.layers = vec![LayerConfig::Hedge(HedgeConfig { delay, ..HedgeConfig::default() })];
-        }
+    let plain = &lab.scenario(&scenario(params, false), params.seeds())?[0];
+    let hedged = &lab.scenario(&scenario(params, true), params.seeds())?[0];
+    let mut findings = Vec::new();
+    for &quantile in params.all("quantile") {
+        let name = format!("p{}", (quantile * 1e6).round() / 1e4);
+        let usual = quantile == 0.999 && params.is_usual_but(&["quantile"]);
+        let hedge = |ms: f64| slower(ms) * slower(ms - delay_ms);
+        let mut row = |which: &str, runs: &[Run], tail: &dyn Fn(f64) -> f64, published: Option<f64>| {
+            let expected = slowest(leaves, quantile, tail);
+            let observed = each(runs, |run| quantile_ms(run, quantile));
+            let mut finding = Finding::of_seeds(
+                format!("hedging.{which}.{name}"),
+                published.or(Some(expected)),
+                &observed,
+                "ms",
+                Tolerance::Relative(0.1),
+            );
+            // Two seeds say nothing of their spread. That of a quantile follows from how many calls lie beyond it.
+            let calls = params.get("calls") * params.get("seeds");
+            let share = libm::sqrt(quantile * (1.0 - quantile) / calls);
+            let ends = [-share, share].map(|off| slowest(leaves, (quantile + off).min(1.0 - 1e-9), tail));
+            finding.error = (ends[1] - ends[0]) / 2.0;
+            findings.push(finding);
+        };
+        row("none", plain, &slower, usual.then_some(1800.0));
+        row("hedged", hedged, &hedge, usual.then_some(74.0));
     }
-    let hedged = lab.plan(&plan, params.seeds())?;
-    let (plain, hedged) = (&plain[0], &hedged[0]);
-    let close = Tolerance::Relative(0.1);
-    let row = |name: &str| format!("hedging.{name}.p{}", quantile * 100.0);
-    let without = slowest(leaves, quantile, slower);
-    let with = slowest(leaves, quantile, |ms| slower(ms) * slower(ms - delay_ms));
     let more: Vec<f64> = each(hedged, requests).iter().map(|made| made / leaves - 1.0).collect();
-    let mut findings = vec![
-        Finding::of_seeds(row("none"), Some(without), &each(plain, measured), "ms", close),
-        Finding::of_seeds(row("hedged"), Some(with), &each(hedged, measured), "ms", close),
-        Finding::of_seeds("hedging.more", Some(slower(delay_ms)), &more, "", Tolerance::Absolute(0.002)),
-    ];
-    if leaves == 100.0 {
-        findings.push(fan_out(plain));
-    }
-    if !CURVE.contains(&quantile) {
-        findings.retain(|finding| !finding.observed.is_nan());
-    }
+    let expected = slower(delay_ms);
+    let tolerance = Tolerance::Absolute((0.1 * expected).max(0.002));
+    findings.push(Finding::of_seeds("hedging.more", Some(expected), &more, "", tolerance));
+    findings.push(fan_out(plain, leaves));
     Ok(findings)
 }
 
 /// One in a hundred leaves takes longer than this; of a hundred leaves together, 63 % do.
-fn fan_out(runs: &[Run]) -> Finding {
-    let share = 1.0 - libm::pow(0.99, 100.0);
+fn fan_out(runs: &[Run], leaves: f64) -> Finding {
+    let share = 1.0 - libm::pow(0.99, leaves);
     let threshold_ms = slowest(1.0, 0.99, slower);
     let slow = |run: &Run| {
         let latency = &run.metrics.whole().latency;

@@ -8,11 +8,14 @@
 //! Rule: a row that fails is printed as failing; a row without a published value is printed with its figure and no verdict.
 
 mod bins;
+mod connect;
 mod contention;
 mod finding;
 mod grpc;
 mod hedging;
 mod lab;
+mod loops;
+mod metastability;
 mod overload;
 mod params;
 mod queueing;
@@ -23,7 +26,7 @@ mod rig;
 use self::bins::Bins;
 pub use self::finding::{Finding, Outcome, Tolerance};
 pub use self::lab::{Lab, LabError};
-pub use self::params::{Params, UnknownParam};
+pub use self::params::{InvalidParam, Param, Params};
 
 /// A group of rows that come from one source and one mechanism.
 #[derive(Clone, Copy, Debug)]
@@ -32,8 +35,8 @@ pub struct Suite {
     pub name: &'static str,
     /// Where its values were published.
     pub source: &'static str,
-    /// Its parameters, and the values they have unless they are set: in the short form, and with `--full`.
-    pub params: &'static [(&'static str, f64, f64)],
+    /// Its parameters, and the values they have unless they are set.
+    pub params: &'static [Param],
     /// Runs it.
     pub run: fn(&Lab<'_>, &Params) -> Result<Vec<Finding>, LabError>,
     /// The scenario that it runs, where it is one: for `squall run`, and to be changed at will.
@@ -41,19 +44,22 @@ pub struct Suite {
 }
 
 /// Every suite, in the order of reports.
-pub const SUITES: [&Suite; 15] = [
+pub const SUITES: [&Suite; 18] = [
     &grpc::THROTTLING,
-    &grpc::CONNECT_BACKOFF,
+    &grpc::ENGAGES,
+    &grpc::MAX_ATTEMPTS,
+    &connect::CONNECT_BACKOFF,
     &retries::AMPLIFICATION,
-    &retries::LAYERS,
+    &retries::BUDGET,
     &retries::ARITHMETIC,
     &retries::BUCKETS,
     &queueing::MM1,
     &queueing::MD1,
     &queueing::MMC,
-    &queueing::LOOPS,
+    &loops::LOOPS,
+    &loops::REPLACEMENT,
     &overload::COLLAPSE,
-    &overload::METASTABILITY,
+    &metastability::METASTABILITY,
     &overload::ADAPTIVE,
     &hedging::TAIL,
     &contention::AWS,

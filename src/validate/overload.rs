@@ -1,44 +1,33 @@
-//! Overload: collapse under retries, outages that never end, and clients that throttle themselves.
+//! Overload: collapse under retries, and clients that throttle themselves.
 //!
-//! Sources: M. Brooker, "simple collapse"; N. Bronson et al., "Metastable Failures in Distributed Systems" (idealised); SRE
-//! book, "Handling Overload".
+//! Sources: M. Brooker, "simple collapse"; SRE book, "Handling Overload".
 
 use std::time::Duration;
 
 use super::finding::{Finding, Tolerance};
 use super::lab::{self, Lab, LabError, Run, each};
-use super::{Params, Suite};
-use crate::resilience::{LayerConfig, ThrottleConfig, ThrottleRule};
+use super::{Param, Params, Suite};
 
 /// A server that gets slower the more it does, and a spike of load.
 pub(super) const COLLAPSE: Suite = Suite {
     name: "collapse",
     source: "M. Brooker, simple collapse",
     params: &[
-        ("load", 0.0, 0.0),
-        ("spike", 80.0, 80.0),
-        ("width_s", 0.0, 0.0),
-        ("per_call_ms", 10.0, 10.0),
-        ("clients", 200.0, 200.0),
-        ("seeds", 6.0, 30.0),
+        Param::one("load", "calls a second before and after the spike", &[40.0]).within(0.1, 10_000.0),
+        Param::one("width_s", "length of the spike in s", &[5.0]).within(0.0, 80.0),
+        Param::one("spike", "calls a second in the spike", &[80.0]).within(0.1, 10_000.0),
+        Param::one("work_ms", "work of a call that is alone in ms", &[1000.0]).within(0.0, 60_000.0),
+        Param::one("per_call_ms", "work that every other call adds in ms", &[10.0]).within(0.0, 10_000.0),
+        Param::one("delay_ms", "mean delay each way in ms, exponential", &[100.0]).within(0.0, 10_000.0),
+        Param::one("timeout_s", "timeout of an attempt in s", &[3.0]).within(0.001, 600.0),
+        Param::one("attempts", "most attempts of a call", &[3.0]).whole().within(2.0, 100.0),
+        Param::one("backoff_s", "ceiling of the first pause in s; those of later ones are twice that", &[20.0])
+            .within(0.0, 3600.0),
+        Param::sample("clients", "clients that share the load", &[200.0], &[200.0]).within(1.0, 10_000.0),
+        Param::seeds(&[8.0], &[30.0]),
     ],
     run: collapse,
-    scenario: Some(|params| collapse_scenario(params, params.get("load").max(1.0), params.get("width_s").max(1.0))),
-};
-
-/// A first-in-first-out server that finishes what nobody waits for any more.
-pub(super) const METASTABILITY: Suite = Suite {
-    name: "metastability",
-    source: "Metastable Failures in Distributed Systems (HotOS 2021), idealised",
-    params: &[
-        ("load", 0.0, 0.0),
-        ("capacity", 300.0, 300.0),
-        ("outage_s", 10.0, 10.0),
-        ("clients", 700.0, 1000.0),
-        ("duration_s", 220.0, 400.0),
-    ],
-    run: metastability,
-    scenario: Some(|params| outage(params, params.get("load").max(1.0))),
+    scenario: Some(|params| collapse_scenario(params, params.get("load"), params.get("width_s"))),
 };
 
 /// Adaptive throttling on a backend that can do a fifth of what is asked.
@@ -46,45 +35,47 @@ pub(super) const ADAPTIVE: Suite = Suite {
     name: "adaptive",
     source: "SRE book, Handling Overload",
     params: &[
-        ("k", 0.0, 0.0),
-        ("capacity", 20.0, 20.0),
-        ("overload", 5.0, 5.0),
-        ("window_s", 120.0, 120.0),
-        ("seeds", 1.0, 10.0),
+        Param::each("k", "requests that are sent for one that is accepted", &[2.0, 1.1]).within(1.0, 1000.0),
+        Param::one("capacity", "requests a second that the backend accepts", &[20.0]).within(0.1, 10_000.0),
+        Param::one("overload", "load as a multiple of the capacity", &[5.0]).within(0.1, 1000.0),
+        Param::one("window_s", "how far back the client looks, in s", &[120.0]).within(1.0, 3600.0),
+        Param::seeds(&[5.0], &[20.0]),
     ],
     run: adaptive,
-    scenario: None,
+    scenario: Some(|params| throttled(params, params.get("k"))),
 };
 
 fn collapse_scenario(params: &Params, load: f64, width_s: f64) -> String {
-    let (clients, spike, per_call) = (params.get("clients"), params.get("spike"), params.get("per_call_ms"));
+    let (clients, get) = (params.get("clients"), |name| params.get(name));
+    let (attempts, timeout_s, backoff_s) = (params.count("attempts"), get("timeout_s"), get("backoff_s"));
+    let usual = format!("rate: {}/s", load / clients);
+    let spike = format!("{{ for: {width_s}s, rate: {}/s }}, ", get("spike") / clients);
+    let spike = if width_s > 0.0 { spike } else { String::new() };
     format!(
         "name: collapse
-about: Latency grows with concurrency; a spike of load, and what three attempts make of it.
+about: Latency grows with concurrency; a spike of load, and what attempts that time out make of it.
 duration: 120s
-drain: 80s
+drain: 10s
 servers:
-  telemetry: {{ service_time: 1s, per_call: {per_call}ms, on_cancel: finish, drawn_by: attempt, durability: memory }}
+  telemetry: {{ service_time: {}ms, per_call: {}ms, on_cancel: finish, drawn_by: attempt, durability: memory }}
 clients:
-  devices:
-    count: {clients}
-    calls: telemetry
-    load: {{ phases: [{{ for: 20s, rate: {}/s }}, {{ for: {width_s}s, rate: {}/s }}, {{ rate: {}/s }}] }}
+  devices: {{ count: {clients}, calls: telemetry, load: {{ phases: [{{ for: 20s, {usual} }}, {spike}{{ {usual} }}] }} }}
 links:
-  - {{ between: [devices, telemetry], latency: {{ exponential: {{ mean: 100ms }} }} }}
+  - {{ between: [devices, telemetry], latency: {{ exponential: {{ mean: {}ms }} }} }}
 strategies:
   - name: no-backoff
     layers:
-      - retry: {{ attempts: 3, on: [UNAVAILABLE] }}
-      - attempt_timeout: 3s
+      - retry: {{ attempts: {attempts}, on: [UNAVAILABLE] }}
+      - attempt_timeout: {timeout_s}s
   - name: jitter
     layers:
-      - retry: {{ attempts: 3, on: [UNAVAILABLE], backoff: {{ full_jitter: {{ base: 20s, cap: 40s }} }} }}
-      - attempt_timeout: 3s
+      - retry: {{ attempts: {attempts}, on: [UNAVAILABLE], backoff: {{ full_jitter: {{ base: {backoff_s}s, cap: {}s }} }} }}
+      - attempt_timeout: {timeout_s}s
 ",
-        load / clients,
-        spike / clients,
-        load / clients
+        get("work_ms"),
+        get("per_call_ms"),
+        get("delay_ms"),
+        2.0 * backoff_s,
     )
 }
 
@@ -93,20 +84,17 @@ const COLLAPSED: [(f64, f64, f64, f64); 4] =
     [(40.0, 3.0, 0.0, 0.0), (40.0, 5.0, 21.0 / 30.0, 0.0), (40.0, 10.0, 1.0, 1.0), (20.0, 5.0, 0.0, 0.0)];
 
 fn collapse(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
-    let (load, width) = (params.get("load"), params.get("width_s"));
-    let usual = (params.get("spike"), params.get("per_call_ms")) == (80.0, 10.0);
-    let mut cases: Vec<(f64, f64)> = COLLAPSED.iter().map(|case| (case.0, case.1)).collect();
-    if load != 0.0 || width != 0.0 {
-        let or = |value: f64, usual: f64| if value == 0.0 { usual } else { value };
-        cases = vec![(or(load, 40.0), or(width, 5.0))];
-    }
+    let chosen = [(params.get("load"), params.get("width_s"))];
+    let table = COLLAPSED.map(|case| (case.0, case.1));
+    let cases = if params.is_usual_but(&[]) { &table[..] } else { &chosen[..] };
     let mut findings = Vec::new();
-    for (load, width) in cases {
+    for &(load, width) in cases {
         let runs = lab.scenario(&collapse_scenario(params, load, width), params.seeds())?;
+        let usual = params.is_usual_but(&["load", "width_s"]);
         let known = COLLAPSED.iter().find(|case| (case.0, case.1) == (load, width)).filter(|_| usual);
         for (place, name) in ["none", "jitter"].into_iter().enumerate() {
             let published = known.map(|case| if place == 0 { case.2 } else { case.3 });
-            let collapsed = each(&runs[place], |run| f64::from(u8::from(run.bins.success(100, 120) < 0.5)));
+            let collapsed = each(&runs[place], |run| f64::from(u8::from(run.bins.goodput(100, 120) < 0.5)));
             let row = format!("collapse.{load}-{}.{width}s.{name}", params.get("spike"));
             // Of fewer runs than the source's thirty, chance alone takes more.
             let share = published.unwrap_or(0.0);
@@ -115,92 +103,40 @@ fn collapse(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
             findings.push(Finding::of_seeds(row, published, &collapsed, "of runs", close));
         }
     }
-    Ok(findings)
-}
-
-/// When the outage begins, in seconds.
-const OUTAGE: u32 = 20;
-
-fn outage(params: &Params, load: f64) -> String {
-    let (clients, capacity) = (params.get("clients"), params.get("capacity"));
-    let server = |more: &str| {
-        let work_us = 1e6 / capacity;
-        format!(
-            "{{ workers: 1, service_time: {work_us:.3}us, queue: {{ limit: 10000000 }}, durability: memory{more} }}"
-        )
-    };
-    format!(
-        "name: outage
-about: An outage whose traffic arrives at its end, at a server that works in order of arrival and does not know who has gone.
-duration: {}s
-servers:
-  telemetry: {}
-clients:
-  devices: {{ count: {clients}, calls: telemetry, load: {{ constant: {}/s }} }}
-links:
-  - {{ between: [devices, telemetry], latency: 250us }}
-faults:
-  - {{ at: {OUTAGE}s, for: {}s, pause: {{ server: telemetry }} }}
-strategies:
-  - name: retry
-    layers:
-      - retry: {{ attempts: 2, on: [UNAVAILABLE] }}
-      - attempt_timeout: 1s
-  - name: none
-    layers:
-      - attempt_timeout: 1s
-  - name: budget
-    layers:
-      - retry: {{ attempts: 2, on: [UNAVAILABLE], budget: {{ tokens: 10, ratio: 0.1, scope: shared }} }}
-      - attempt_timeout: 1s
-",
-        params.get("duration_s"),
-        server(", on_cancel: finish"),
-        load / clients,
-        params.get("outage_s"),
-    )
-}
-
-fn metastability(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
-    let (capacity, outage_s) = (params.get("capacity"), params.get("outage_s"));
-    let usual = (capacity, outage_s) == (300.0, 10.0);
-    let ended = OUTAGE as usize + outage_s as usize;
-    let mut findings = Vec::new();
-    for load in params.or_all("load", &[280.0, 140.0, 100.0, 155.0]) {
-        let runs = lab.scenario(&outage(params, load), 1)?;
-        let recovery = |run: &Run| run.bins.recovery(ended);
-        let row = |name: &str| format!("metastability.{load}.{name}");
-        // Every call of the outage is sent `times`, and so is every call after it.
-        let heals = |times: f64, capacity: f64| {
-            let spare = capacity - times * load;
-            if spare > 0.0 { (times * outage_s * load - capacity).max(0.0) / spare } else { f64::INFINITY }
-        };
-        // Seconds are counted whole. The source is fluid: it repeats every call of the outage before its end, where really those of
-        // the last second are repeated after it; near the border of 150/s that second is worth several.
-        let close = |seconds: f64| Tolerance::Absolute(2.0 + if seconds.is_finite() { 0.03 * seconds } else { 0.0 });
-        let published = heals(2.0, capacity);
-        let repeated = each(&runs[0], recovery);
-        findings.push(Finding::of_seeds(row("retry.recovery"), Some(published), &repeated, "s", close(published)));
-        let published = if usual && load == 280.0 { 112.0 } else { heals(1.0, capacity) };
-        let once = each(&runs[1], recovery);
-        findings.push(Finding::of_seeds(row("none.recovery"), Some(published), &once, "s", close(published)));
-        let healed = each(&runs[2], |run| f64::from(u8::from(recovery(run).is_finite())));
-        findings.push(Finding::of_seeds(row("budget.heals"), Some(1.0), &healed, "", Tolerance::Exact));
-        if 2.0 * load > capacity {
-            let goodput = each(&runs[0], |run| run.bins.success(ended + 20, params.get("duration_s") as usize));
-            findings.push(Finding::of_seeds(row("retry.goodput"), Some(0.0), &goodput, "", Tolerance::Absolute(0.01)));
+    let loads = cases.iter().map(|(load, _)| *load).fold(Vec::new(), |mut loads, load| {
+        if !loads.contains(&load) {
+            loads.push(load);
         }
+        loads
+    });
+    for load in loads {
+        findings.extend(healthy(lab, params, load)?);
     }
     Ok(findings)
 }
 
-fn adaptive(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
-    let (capacity, overload, window_s) = (params.get("capacity"), params.get("overload"), params.get("window_s"));
-    let mut findings = Vec::new();
-    for k in params.or_all("k", &[2.0, 1.1]) {
-        let mut plan = lab::plan(&format!(
-            "name: adaptive
-about: A backend that takes a fifth of what is asked of it, and a client that learns to ask for less.
+/// How many calls are inside a healthy server: `load * work / (1 - per_call * load)`; beyond that it has no equilibrium.
+fn healthy(lab: &Lab<'_>, params: &Params, load: f64) -> Result<Option<Finding>, LabError> {
+    let (work_s, per_call_s) = (params.get("work_ms") / 1e3, params.get("per_call_ms") / 1e3);
+    let expected = load * work_s / (1.0 - per_call_s * load);
+    if expected < 0.0 || expected.is_infinite() || work_s + per_call_s * expected > params.get("timeout_s") {
+        return Ok(None);
+    }
+    let mut plan = lab::plan(&collapse_scenario(params, load, 0.0))?;
+    plan.strategies.truncate(1);
+    // Until then the server fills.
+    plan.warmup = Duration::from_secs(20);
+    let runs = &lab.plan(&plan, params.seeds())?[0];
+    let inside = |run: &Run| run.metrics.whole().busy_ns as f64 / run.metrics.whole().span_ns as f64;
+    let row = format!("collapse.{load}.concurrency");
+    Ok(Some(Finding::of_seeds(row, Some(expected), &each(runs, inside), "calls", Tolerance::Relative(0.03))))
+}
+
+fn throttled(params: &Params, k: f64) -> String {
+    let (capacity, window_s) = (params.get("capacity"), params.get("window_s"));
+    format!(
+        "name: adaptive
+about: A backend that takes a part of what is asked of it, and a client that learns to ask for less.
 duration: {}s
 warmup: {window_s}s
 servers:
@@ -209,20 +145,25 @@ clients:
   devices: {{ calls: telemetry, load: {{ poisson: {}/s }} }}
 strategies:
   - name: throttle
+    layers:
+      - throttle: {{ k: {k}, window: {window_s}s }}
 ",
-            4.0 * window_s,
-            overload * capacity
-        ))?;
-        let window = Duration::from_secs_f64(window_s);
-        let throttle = ThrottleConfig { rule: ThrottleRule::Sre { k }, window, ..ThrottleConfig::sre() };
-        plan.strategies[0].strategy.layers = vec![LayerConfig::Throttle(throttle)];
-        let runs = lab.plan(&plan, params.seeds())?;
+        4.0 * window_s,
+        params.get("overload") * capacity
+    )
+}
+
+fn adaptive(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
+    let overload = params.get("overload");
+    let mut findings = Vec::new();
+    for &k in params.all("k") {
+        let runs = lab.scenario(&throttled(params, k), params.seeds())?;
         let rejected = each(&runs[0], |run| {
             let whole = run.metrics.whole();
             1.0 - whole.ok as f64 / whole.attempts as f64
         });
         // Of k requests one is accepted, as long as there are more than that.
-        let expected = 1.0 - 1.0 / k.min(overload);
+        let expected = 1.0 - 1.0 / k.min(overload.max(1.0));
         let row = format!("adaptive.k{k}.rejected");
         findings.push(Finding::of_seeds(row, Some(expected), &rejected, "", Tolerance::Absolute(0.02)));
     }

@@ -1,24 +1,121 @@
 //! The parameters of a suite: what the source says, unless somebody asks for something else.
+//!
+//! Rule: whatever a row depends on is a parameter with a name, a meaning and a range, so that other rows of the same table
+//! can be asked for. What was published holds for the source's parameters alone, however large the sample.
 
 use std::collections::BTreeMap;
 
 use super::Suite;
 
-/// Parameters by name.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Params {
-    values: BTreeMap<String, f64>,
-    /// Whether something other than the size of the sample was set.
-    changed: bool,
+/// A parameter that a suite declares.
+#[derive(Clone, Copy, Debug)]
+pub struct Param {
+    /// What the command line calls it, with `_` for `-`.
+    pub name: &'static str,
+    /// What it means, and in which unit.
+    pub about: &'static str,
+    /// Its values unless it is set.
+    pub short: &'static [f64],
+    /// Its values with `--full` unless it is set.
+    pub full: &'static [f64],
+    /// The least and the most it can be.
+    pub range: (f64, f64),
+    /// Whether it only says how large the sample is: then what was published holds whatever it is.
+    pub is_sample: bool,
+    /// Whether it counts something.
+    pub is_whole: bool,
+    /// Whether it may have several values at once, each with rows of its own.
+    pub is_list: bool,
 }
 
-/// No parameter of the suite has this name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{suite}` has no parameter `{name}`; it has {known}")]
-pub struct UnknownParam {
-    suite: &'static str,
-    name: String,
-    known: String,
+impl Param {
+    /// One value, such as the capacity of a server.
+    pub(super) const fn one(name: &'static str, about: &'static str, value: &'static [f64; 1]) -> Self {
+        let range = (0.0, 1e9);
+        Self { name, about, short: value, full: value, range, is_sample: false, is_whole: false, is_list: false }
+    }
+
+    /// Several values, with rows for each.
+    pub(super) const fn each(name: &'static str, about: &'static str, values: &'static [f64]) -> Self {
+        let range = (0.0, 1e9);
+        Self { name, about, short: values, full: values, range, is_sample: false, is_whole: false, is_list: true }
+    }
+
+    /// The size of the sample: in the short form, and with `--full`.
+    pub(super) const fn sample(
+        name: &'static str,
+        about: &'static str,
+        short: &'static [f64; 1],
+        full: &'static [f64; 1],
+    ) -> Self {
+        let range = (1.0, 1e9);
+        Self { name, about, short, full, range, is_sample: true, is_whole: true, is_list: false }
+    }
+
+    /// So many seeds.
+    pub(super) const fn seeds(short: &'static [f64; 1], full: &'static [f64; 1]) -> Self {
+        Self::sample("seeds", "how many seeds, counted from 1", short, full)
+    }
+
+    /// Only whole numbers.
+    pub(super) const fn whole(self) -> Self {
+        Self { is_whole: true, ..self }
+    }
+
+    /// Only values from `least` to `most`.
+    pub(super) const fn within(self, least: f64, most: f64) -> Self {
+        Self { range: (least, most), ..self }
+    }
+}
+
+/// The parameters of one run of a suite.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Params {
+    values: BTreeMap<&'static str, Vec<f64>>,
+    /// Those that were set to something else than the source says; the size of a sample is not the source's business.
+    changed: Vec<&'static str>,
+}
+
+/// Why a parameter cannot be set.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidParam {
+    /// No parameter of the suite has this name.
+    #[error("`{suite}` has no parameter `{name}`; it has {known}")]
+    Unknown {
+        /// The suite.
+        suite: &'static str,
+        /// The name that was given.
+        name: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// The parameter cannot have this value.
+    #[error("`{value}` cannot be `{name}` of `{suite}`: {about}; {kind} from {least} to {most}")]
+    Value {
+        /// The suite.
+        suite: &'static str,
+        /// The parameter.
+        name: &'static str,
+        /// The value that was given.
+        value: f64,
+        /// What the parameter means.
+        about: &'static str,
+        /// "a number" or "a whole number".
+        kind: &'static str,
+        /// The least it can be.
+        least: f64,
+        /// The most it can be.
+        most: f64,
+    },
+    /// The parameter has one value at a time.
+    #[error("`{name}` of `{suite}` has one value at a time")]
+    Several {
+        /// The suite.
+        suite: &'static str,
+        /// The parameter.
+        name: &'static str,
+    },
 }
 
 impl Params {
@@ -26,64 +123,133 @@ impl Params {
     ///
     /// # Errors
     ///
-    /// When the suite has no parameter of that name.
-    pub fn of(suite: &Suite, full: bool, set: &[(String, f64)]) -> Result<Self, UnknownParam> {
-        let own =
-            suite.params.iter().map(|(name, short, long)| ((*name).to_owned(), if full { *long } else { *short }));
-        let mut params = Self { values: own.collect(), changed: false };
-        for (name, value) in set {
-            let Some(known) = params.values.get_mut(name) else {
-                let known = suite.params.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(", ");
-                return Err(UnknownParam { suite: suite.name, name: name.clone(), known });
-            };
-            params.changed |= !matches!(name.as_str(), "seeds" | "calls") && *known != *value;
-            *known = *value;
+    /// When the suite has no parameter of that name, or it cannot have that value.
+    pub fn of(suite: &Suite, full: bool, set: &[(String, Vec<f64>)]) -> Result<Self, InvalidParam> {
+        let own = suite.params.iter().map(|param| (param.name, if full { param.full } else { param.short }.to_vec()));
+        let mut params = Self { values: own.collect(), changed: Vec::new() };
+        for (name, values) in set {
+            let param = find(suite, name)?;
+            check(suite, param, values)?;
+            let was = params.values.insert(param.name, values.clone());
+            if was.is_some_and(|was| was != *values) && !param.is_sample {
+                params.changed.push(param.name);
+            }
         }
         Ok(params)
     }
 
-    /// The value of a parameter that the suite declares.
+    /// The value of a parameter that the suite declares; the first, if it has several.
     ///
     /// # Panics
     ///
     /// When the suite does not declare it.
     #[must_use]
     pub fn get(&self, name: &str) -> f64 {
-        *self.values.get(name).unwrap_or_else(|| panic!("no suite reads a parameter it does not declare: {name}"))
+        self.all(name)[0]
+    }
+
+    /// All values of a parameter that the suite declares; at least one.
+    ///
+    /// # Panics
+    ///
+    /// When the suite does not declare it.
+    #[must_use]
+    pub fn all(&self, name: &str) -> &[f64] {
+        self.values.get(name).unwrap_or_else(|| panic!("no suite reads a parameter it does not declare: {name}"))
     }
 
     pub(super) fn count(&self, name: &str) -> u32 {
-        self.get(name).max(0.0) as u32
+        self.get(name) as u32
     }
 
     pub(super) fn seeds(&self) -> u64 {
-        u64::from(self.count("seeds").max(1))
+        u64::from(self.count("seeds"))
     }
 
     /// What was published, if the parameters are those it was published for.
     pub(super) fn published(&self, value: f64) -> Option<f64> {
-        (!self.changed).then_some(value)
+        self.is_usual_but(&[]).then_some(value)
     }
 
-    /// The values that stand for a parameter: itself if it was set, otherwise `all` that the source has. Zero means all.
-    pub(super) fn or_all(&self, name: &str, all: &[f64]) -> Vec<f64> {
-        match self.get(name) {
-            0.0 => all.to_vec(),
-            one => vec![one],
-        }
+    /// Whether all parameters but `these` are those of the source, so that a row of its table holds.
+    pub(super) fn is_usual_but(&self, these: &[&str]) -> bool {
+        self.changed.iter().all(|name| these.contains(name))
+    }
+}
+
+fn find<'s>(suite: &'s Suite, name: &str) -> Result<&'s Param, InvalidParam> {
+    suite.params.iter().find(|param| param.name == name).ok_or_else(|| InvalidParam::Unknown {
+        suite: suite.name,
+        name: name.to_owned(),
+        known: suite.params.iter().map(|param| param.name).collect::<Vec<_>>().join(", "),
+    })
+}
+
+fn check(suite: &Suite, param: &Param, values: &[f64]) -> Result<(), InvalidParam> {
+    if values.len() != 1 && !param.is_list {
+        return Err(InvalidParam::Several { suite: suite.name, name: param.name });
+    }
+    let (least, most) = param.range;
+    let good = |value: &f64| (least..=most).contains(value) && (!param.is_whole || value.fract() == 0.0);
+    match values.iter().find(|value| !good(value)) {
+        None => Ok(()),
+        Some(value) => Err(InvalidParam::Value {
+            suite: suite.name,
+            name: param.name,
+            value: *value,
+            about: param.about,
+            kind: if param.is_whole { "a whole number" } else { "a number" },
+            least,
+            most,
+        }),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::{SUITES, suite};
     use super::*;
+
+    fn set(name: &str, param: &str, values: &[f64]) -> Result<Params, InvalidParam> {
+        Params::of(suite(name).unwrap(), false, &[(param.to_owned(), values.to_vec())])
+    }
 
     #[test]
     fn parameters_are_those_of_the_suite() {
-        let suite = super::super::suite("mm1").unwrap();
-        let set = |name: &str| Params::of(suite, false, &[(name.to_owned(), 0.5)]);
-        assert_eq!(set("load").unwrap().get("load"), 0.5);
-        let why = set("laod").unwrap_err().to_string();
-        assert!(why.starts_with("`mm1` has no parameter `laod`; it has load"), "{why}");
+        assert_eq!(set("mm1", "load", &[0.5]).unwrap().get("load"), 0.5);
+        assert_eq!(set("aws", "clients", &[20.0, 30.0]).unwrap().all("clients"), [20.0, 30.0]);
+        let table = [
+            ("mm1", "laod", vec![0.5], "`mm1` has no parameter `laod`; it has load"),
+            ("mm1", "load", vec![1.5], "`1.5` cannot be `load` of `mm1`"),
+            ("mm1", "load", vec![0.5, 0.6], "`load` of `mm1` has one value at a time"),
+            ("aws", "clients", vec![2.5], "`2.5` cannot be `clients` of `aws`"),
+            ("aws", "clients", vec![f64::NAN], "`NaN` cannot be `clients` of `aws`"),
+        ];
+        for (name, param, values, expected) in table {
+            let why = set(name, param, &values).unwrap_err().to_string();
+            assert!(why.starts_with(expected), "{why}");
+        }
+    }
+
+    /// A larger sample of the same thing is still what was published; another thing is not.
+    #[test]
+    fn what_was_published_holds_for_the_parameters_it_was_published_for() {
+        assert_eq!(set("mm1", "seeds", &[3.0]).unwrap().published(0.5), Some(0.5));
+        assert_eq!(set("mm1", "load", &[0.8]).unwrap().published(0.5), Some(0.5));
+        assert_eq!(set("mm1", "load", &[0.7]).unwrap().published(0.5), None);
+        let clients = set("aws", "clients", &[20.0]).unwrap();
+        assert!(clients.is_usual_but(&["clients"]) && !clients.is_usual_but(&[]));
+    }
+
+    #[test]
+    fn every_parameter_is_explained_and_its_own_values_are_good() {
+        for suite in SUITES {
+            for param in suite.params {
+                assert!(!param.about.is_empty() && !param.about.ends_with('.'), "{}: {}", suite.name, param.name);
+                for values in [param.short, param.full] {
+                    check(suite, param, values).unwrap_or_else(|why| panic!("{why}"));
+                }
+            }
+        }
     }
 }

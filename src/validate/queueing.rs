@@ -1,19 +1,26 @@
-//! Queueing: M/M/1, M/D/1 and M/M/c, and what open and closed loops make of the same server.
+//! Queueing: M/M/1, M/D/1 and M/M/c.
 //!
 //! The server has its workers and an unbounded queue; the network takes no time, so that what is measured is the wait and
-//! the work. Closed forms: any textbook (L. Kleinrock, "Queueing Systems", 1975); open and closed: M. Brooker, "omission".
+//! the work. Closed forms: any textbook (L. Kleinrock, "Queueing Systems", 1975).
 
 use super::finding::{Finding, Tolerance};
 use super::lab::{Lab, LabError, Run, each};
-use super::{Params, Suite};
+use super::{Param, Params, Suite};
 
 const TEXTBOOK: &str = "L. Kleinrock, Queueing Systems, volume 1";
+const LOAD: Param = Param::one("load", "share of the time that a worker is busy", &[0.8]).within(0.01, 0.99);
+const SERVICE: Param = Param::one("service_ms", "mean work of a call in ms", &[100.0]).within(0.001, 1e6);
 
-/// One worker, exponential work.
+/// One worker, exponential work. Few long runs: the far tail of a short one is biased.
 pub(super) const MM1: Suite = Suite {
     name: "mm1",
     source: TEXTBOOK,
-    params: &[("load", 0.8, 0.8), ("service_ms", 100.0, 100.0), ("calls", 60_000.0, 500_000.0), ("seeds", 4.0, 6.0)],
+    params: &[
+        LOAD,
+        SERVICE,
+        Param::sample("calls", "calls of a seed", &[250_000.0], &[1_000_000.0]),
+        Param::seeds(&[4.0], &[8.0]),
+    ],
     run: mm1,
     scenario: Some(|params| open(params, 1, "exponential: { mean: ", " }")),
 };
@@ -22,7 +29,12 @@ pub(super) const MM1: Suite = Suite {
 pub(super) const MD1: Suite = Suite {
     name: "md1",
     source: TEXTBOOK,
-    params: &[("load", 0.8, 0.8), ("service_ms", 100.0, 100.0), ("calls", 20_000.0, 50_000.0), ("seeds", 5.0, 20.0)],
+    params: &[
+        LOAD,
+        SERVICE,
+        Param::sample("calls", "calls of a seed", &[4_000.0], &[20_000.0]),
+        Param::seeds(&[100.0], &[100.0]),
+    ],
     run: md1,
     scenario: Some(|params| open(params, 1, "constant: ", "")),
 };
@@ -32,32 +44,17 @@ pub(super) const MMC: Suite = Suite {
     name: "mmc",
     source: TEXTBOOK,
     params: &[
-        ("load", 0.8, 0.8),
-        ("service_ms", 1000.0, 1000.0),
-        ("workers", 0.0, 0.0),
-        ("calls", 20_000.0, 50_000.0),
-        ("seeds", 5.0, 40.0),
+        LOAD,
+        Param::one("service_ms", "mean work of a call in ms", &[1000.0]).within(0.001, 1e6),
+        Param::each("workers", "workers", &[1.0, 2.0, 10.0]).whole().within(1.0, 10_000.0),
+        Param::sample("calls", "calls of a seed", &[5_000.0], &[20_000.0]),
+        Param::seeds(&[100.0], &[100.0]),
     ],
     run: mmc,
-    scenario: Some(|params| open(params, params.count("workers").max(1), "exponential: { mean: ", " }")),
+    scenario: Some(|params| open(params, params.count("workers"), "exponential: { mean: ", " }")),
 };
 
-/// The same server behind an open loop and behind closed ones.
-pub(super) const LOOPS: Suite = Suite {
-    name: "loops",
-    source: "M. Brooker, omission simulator",
-    params: &[
-        ("load", 0.8, 0.8),
-        ("service_ms", 100.0, 100.0),
-        ("clients", 0.0, 0.0),
-        ("calls", 20_000.0, 50_000.0),
-        ("seeds", 5.0, 20.0),
-    ],
-    run: loops,
-    scenario: Some(|params| closed(params, params.count("clients").max(1))),
-};
-
-fn open(params: &Params, workers: u32, before: &str, after: &str) -> String {
+pub(super) fn open(params: &Params, workers: u32, before: &str, after: &str) -> String {
     let (service_ms, load, calls) = (params.get("service_ms"), params.get("load"), params.get("calls"));
     let rate = load * f64::from(workers) / service_ms * 1000.0;
     let times = format!("{{ {before}{service_ms}ms{after} }}");
@@ -65,15 +62,14 @@ fn open(params: &Params, workers: u32, before: &str, after: &str) -> String {
     scenario(workers, &times, &format!("{{ poisson: {rate}/s }}"), 1, 1.1 * calls / rate, 0.1 * calls / rate)
 }
 
-fn closed(params: &Params, clients: u32) -> String {
-    let (service_ms, load, calls) = (params.get("service_ms"), params.get("load"), params.get("calls"));
-    let think_ms = (f64::from(clients) * service_ms / load - service_ms).max(0.0);
-    let times = format!("{{ exponential: {{ mean: {service_ms}ms }} }}");
-    let loop_ = format!("{{ closed_loop: {{ think: {{ exponential: {{ mean: {think_ms}ms }} }} }} }}");
-    scenario(1, &times, &loop_, clients, calls * service_ms / 1000.0 / load, 0.0)
-}
-
-fn scenario(workers: u32, service: &str, load: &str, clients: u32, duration_s: f64, warmup_s: f64) -> String {
+pub(super) fn scenario(
+    workers: u32,
+    service: &str,
+    load: &str,
+    clients: u32,
+    duration_s: f64,
+    warmup_s: f64,
+) -> String {
     format!(
         "name: queueing
 about: A queue of the textbook, over a network that takes no time.
@@ -93,15 +89,15 @@ strategies:
     )
 }
 
-fn mean_s(run: &Run) -> f64 {
+pub(super) fn mean_s(run: &Run) -> f64 {
     run.metrics.whole().latency.mean_ns().unwrap_or_default() / 1e9
 }
 
-fn quantile_s(run: &Run, quantile: f64) -> f64 {
+pub(super) fn quantile_s(run: &Run, quantile: f64) -> f64 {
     run.metrics.whole().latency.quantile_ns(quantile).map_or(f64::NAN, |ns| ns as f64 / 1e9)
 }
 
-const CLOSE: Tolerance = Tolerance::Relative(0.03);
+pub(super) const CLOSE: Tolerance = Tolerance::Relative(0.03);
 
 fn mm1(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
     let runs = &lab.scenario(&open(params, 1, "exponential: { mean: ", " }"), params.seeds())?[0];
@@ -126,7 +122,7 @@ fn md1(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
 
 fn mmc(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
     let mut findings = Vec::new();
-    for workers in params.or_all("workers", &[1.0, 2.0, 10.0]) {
+    for &workers in params.all("workers") {
         let runs = &lab.scenario(&open(params, workers as u32, "exponential: { mean: ", " }"), params.seeds())?[0];
         let (service, load) = (params.get("service_ms") / 1000.0, params.get("load"));
         let mean = service + erlang_c(workers as u32, load) * service / (workers * (1.0 - load));
@@ -141,34 +137,6 @@ fn erlang_c(workers: u32, load: f64) -> f64 {
     let offered = load * f64::from(workers);
     let blocked = (1..=workers).fold(1.0, |b, n| offered * b / (f64::from(n) + offered * b));
     blocked / (1.0 - load * (1.0 - blocked))
-}
-
-fn loops(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
-    let mut findings = Vec::new();
-    let z = Tolerance::Z { limit: 3.0, published_error: 0.022 };
-    if params.get("clients") == 0.0 {
-        let runs = &lab.scenario(&open(params, 1, "exponential: { mean: ", " }"), params.seeds())?[0];
-        findings.push(Finding::of_seeds("loops.open.mean", params.published(0.516), &each(runs, mean_s), "s", z));
-        let p99 = each(runs, |run| quantile_s(run, 0.99));
-        findings.push(Finding::of_seeds("loops.open.p99", params.published(2.43), &p99, "s", Tolerance::Relative(0.1)));
-    }
-    for clients in params.or_all("clients", &[1.0, 10.0]) {
-        let runs = &lab.scenario(&closed(params, clients as u32), params.seeds())?[0];
-        let published: Option<(f64, f64)> = match clients as u32 {
-            1 => Some((0.100, 0.463)),
-            10 => Some((0.244, 0.948)),
-            _ => None,
-        };
-        let known =
-            |value: Option<f64>| value.filter(|_| params.get("load") == 0.8 && params.get("service_ms") == 100.0);
-        let mean = known(published.map(|(mean, _)| mean));
-        let p99 = known(published.map(|(_, p99)| p99));
-        let name = |what| format!("loops.closed.{clients}.{what}");
-        findings.push(Finding::of_seeds(name("mean"), mean, &each(runs, mean_s), "s", CLOSE));
-        let tails = each(runs, |run| quantile_s(run, 0.99));
-        findings.push(Finding::of_seeds(name("p99"), p99, &tails, "s", CLOSE));
-    }
-    Ok(findings)
 }
 
 #[cfg(test)]

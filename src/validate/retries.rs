@@ -4,23 +4,32 @@
 
 use super::finding::{Finding, Tolerance};
 use super::lab::{Lab, LabError, Run, each};
-use super::{Params, Suite};
+use super::{Param, Params, Suite};
 use crate::scenario::{ErrorFilter, Metric};
 
 /// Tiers that each retry.
 pub(super) const AMPLIFICATION: Suite = Suite {
     name: "amplification",
     source: "SRE book, Addressing Cascading Failures",
-    params: &[("layers", 0.0, 0.0), ("attempts", 0.0, 0.0), ("calls", 5.0, 20.0), ("seeds", 1.0, 1.0)],
+    params: &[
+        Param::one("layers", "layers that retry, the clients included", &[3.0]).whole().within(1.0, 6.0),
+        Param::one("attempts", "attempts that each makes", &[4.0]).whole().within(2.0, 10.0),
+        Param::sample("calls", "calls, one a second", &[5.0], &[20.0]).within(1.0, 10_000.0),
+    ],
     run: amplification,
-    scenario: Some(|params| tiers(params, params.count("layers").max(1), params.count("attempts").max(2))),
+    scenario: Some(|params| tiers(params, params.count("layers"), params.count("attempts"))),
 };
 
 /// One client on a backend that always fails, with and without a budget.
-pub(super) const LAYERS: Suite = Suite {
+pub(super) const BUDGET: Suite = Suite {
     name: "budget",
     source: "SRE book, Handling Overload",
-    params: &[("attempts", 3.0, 3.0), ("percent", 10.0, 10.0), ("calls", 20_000.0, 100_000.0), ("seeds", 1.0, 5.0)],
+    params: &[
+        Param::one("attempts", "most attempts of a call", &[3.0]).whole().within(2.0, 100.0),
+        Param::one("percent", "budget: retries in percent of requests", &[10.0]).within(0.1, 100.0),
+        Param::sample("calls", "calls of a seed", &[20_000.0], &[100_000.0]),
+        Param::seeds(&[1.0], &[5.0]),
+    ],
     run: budget,
     scenario: Some(budgets),
 };
@@ -29,9 +38,14 @@ pub(super) const LAYERS: Suite = Suite {
 pub(super) const ARITHMETIC: Suite = Suite {
     name: "retries",
     source: "closed form: 1 - p^k",
-    params: &[("p", 0.0, 0.0), ("attempts", 0.0, 0.0), ("calls", 20_000.0, 200_000.0), ("seeds", 1.0, 5.0)],
+    params: &[
+        Param::each("p", "probability that an attempt fails", &[0.1, 0.5]).within(0.0, 0.999),
+        Param::each("attempts", "most attempts of a call", &[2.0, 4.0]).whole().within(2.0, 100.0),
+        Param::sample("calls", "calls of a seed", &[20_000.0], &[200_000.0]),
+        Param::seeds(&[2.0], &[5.0]),
+    ],
     run: arithmetic,
-    scenario: Some(|params| failing(params, usual_p(params), params.count("attempts").max(2))),
+    scenario: Some(|params| failing(params, params.get("p"), params.count("attempts"))),
 };
 
 /// Token buckets and breakers for retries.
@@ -39,32 +53,34 @@ pub(super) const BUCKETS: Suite = Suite {
     name: "buckets",
     source: "M. Brooker, Fixing retries with token buckets and circuit breakers",
     params: &[
-        ("p", 0.0, 0.0),
-        ("clients", 20.0, 100.0),
-        ("rate", 10.0, 10.0),
-        ("duration_s", 100.0, 100.0),
-        ("per_call", 0.1, 0.1),
-        ("size", 5.0, 5.0),
-        ("failure_rate_percent", 10.0, 10.0),
-        ("seeds", 1.0, 5.0),
+        Param::each("p", "probability that an attempt fails", &[0.1, 0.5]).within(0.0, 0.999),
+        Param::one("rate", "calls of a client a second", &[10.0]).within(0.01, 1000.0),
+        Param::one("attempts", "most attempts of a call", &[4.0]).whole().within(2.0, 100.0),
+        Param::one("delay_ms", "mean delay each way in ms, exponential", &[10.0]).within(0.0, 10_000.0),
+        Param::one("per_call", "tokens that a call adds", &[0.1]).within(0.001, 100.0),
+        Param::one("size", "most tokens of a bucket", &[5.0]).within(1.0, 1e6),
+        Param::one("failure_rate_percent", "failures in percent above which the breaker stops retries", &[10.0])
+            .within(0.1, 100.0),
+        Param::one("duration_s", "length of a run in s", &[100.0]).within(1.0, 100_000.0),
+        Param::sample("clients", "clients, each with a bucket and a breaker of its own", &[100.0], &[100.0])
+            .within(1.0, 10_000.0),
+        Param::seeds(&[1.0], &[5.0]),
     ],
     run: buckets,
-    scenario: Some(|params| bucket_scenario(params, usual_p(params))),
+    scenario: Some(|params| bucket_scenario(params, params.get("p"))),
 };
 
-/// The first of the published probabilities, unless another was asked for.
-fn usual_p(params: &Params) -> f64 {
-    params.or_all("p", &[0.1])[0]
-}
+/// How many layers, and how many attempts of each, the source multiplies.
+const MULTIPLIED: [(u32, u32); 2] = [(3, 4), (5, 3)];
 
 fn amplification(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
-    let chosen = (params.count("layers"), params.count("attempts"));
-    let cases = if chosen == (0, 0) { vec![(3, 4), (5, 3)] } else { vec![(chosen.0.max(1), chosen.1.max(2))] };
+    let chosen = [(params.count("layers"), params.count("attempts"))];
+    let cases = if params.is_usual_but(&[]) { &MULTIPLIED[..] } else { &chosen[..] };
     let mut findings = Vec::new();
-    for (layers, attempts) in cases {
+    for &(layers, attempts) in cases {
         let run = &lab.scenario(&tiers(params, layers, attempts), 1)?[0][0];
         let executions = run.metrics.faults[0].fired as f64 / run.metrics.whole().calls as f64;
-        let expected = f64::from(attempts.pow(layers));
+        let expected = f64::powi(f64::from(attempts), layers as i32);
         findings.push(Finding::exact(format!("amplification.{layers}x{attempts}"), Some(expected), executions, "x"));
     }
     Ok(findings)
@@ -146,8 +162,8 @@ strategies:
 
 fn arithmetic(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
     let mut findings = Vec::new();
-    for p in params.or_all("p", &[0.1, 0.5]) {
-        for attempts in params.or_all("attempts", &[2.0, 4.0]) {
+    for &p in params.all("p") {
+        for &attempts in params.all("attempts") {
             let runs = &lab.scenario(&failing(params, p, attempts as u32), params.seeds())?[0];
             let lost = libm::pow(p, attempts);
             let close = Tolerance::Absolute(0.01);
@@ -162,7 +178,7 @@ fn arithmetic(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> 
 }
 
 fn bucket_scenario(params: &Params, p: f64) -> String {
-    let get = |name| params.get(name);
+    let (get, attempts) = (|name| params.get(name), params.count("attempts"));
     format!(
         "name: buckets
 about: Four ways to retry on a server that fails a share of requests, each on its own.
@@ -172,24 +188,25 @@ servers:
 clients:
   devices: {{ count: {}, calls: telemetry, load: {{ poisson: {}/s }} }}
 links:
-  - {{ between: [devices, telemetry], latency: {{ exponential: {{ mean: 10ms }} }} }}
+  - {{ between: [devices, telemetry], latency: {{ exponential: {{ mean: {}ms }} }} }}
 faults:
   - {{ at: 0s, grpc: {{ server: telemetry, status: UNAVAILABLE, rate: {}% }} }}
 strategies:
   - name: none
   - name: retries
     layers:
-      - retry: {{ attempts: 4, on: [UNAVAILABLE] }}
+      - retry: {{ attempts: {attempts}, on: [UNAVAILABLE] }}
   - name: bucket
     layers:
-      - retry: {{ attempts: 4, on: [UNAVAILABLE], budget: {{ token_bucket: {{ per_call: {}, size: {} }} }} }}
+      - retry: {{ attempts: {attempts}, on: [UNAVAILABLE], budget: {{ token_bucket: {{ per_call: {}, size: {} }} }} }}
   - name: breaker
     layers:
-      - retry: {{ attempts: 4, on: [UNAVAILABLE], budget: {{ cumulative_breaker: {}% }} }}
+      - retry: {{ attempts: {attempts}, on: [UNAVAILABLE], budget: {{ cumulative_breaker: {}% }} }}
 ",
         get("duration_s"),
         get("clients"),
         get("rate"),
+        get("delay_ms"),
         p * 100.0,
         get("per_call"),
         get("size"),
@@ -205,10 +222,9 @@ const PUBLISHED: [(f64, [(f64, f64); 4]); 2] = [
 
 fn buckets(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
     let mut findings = Vec::new();
-    let usual = ["rate", "duration_s", "per_call", "size", "failure_rate_percent"].map(|name| params.get(name))
-        == [10.0, 100.0, 0.1, 5.0, 10.0];
-    for p in params.or_all("p", &[0.1, 0.5]) {
-        let published = PUBLISHED.iter().find(|(known, _)| *known == p && usual).map(|(_, rows)| rows);
+    for &p in params.all("p") {
+        let published = PUBLISHED.iter().find(|(known, _)| *known == p && params.is_usual_but(&["p"]));
+        let published = published.map(|(_, rows)| rows);
         let runs = lab.scenario(&bucket_scenario(params, p), params.seeds())?;
         for (place, name) in ["none", "retries", "bucket", "breaker"].into_iter().enumerate() {
             let close = Tolerance::Absolute(0.01);

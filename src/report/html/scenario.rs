@@ -3,7 +3,7 @@
 use super::difference::{self, signed};
 use super::{Badge, cdf, course, marks, pareto, units};
 use crate::analysis::{FaultOutcome, Judgement, ScenarioOutcome, StrategyOutcome, Verdict};
-use crate::report::{Run, best, ranking, reproduce, why};
+use crate::report::{Run, best, front, ranking, reproduce, why};
 use crate::scenario::Metric;
 
 /// The columns of the table of figures.
@@ -48,6 +48,8 @@ pub(super) struct Scenario<'a> {
     pub(super) cdf: Option<String>,
     pub(super) legend: Vec<Drawing<'a>>,
     pub(super) paretos: Vec<Drawing<'static>>,
+    /// Those on the Pareto front of success, tail and price.
+    pub(super) front: Vec<&'a str>,
     pub(super) against: &'a str,
     pub(super) differences: Vec<Differences>,
     pub(super) error_kinds: Vec<String>,
@@ -160,6 +162,7 @@ impl<'a> Scenario<'a> {
                 .into_iter()
                 .filter_map(|(metric, name)| Some(Drawing { name, svg: pareto::draw(outcome, metric, name)? }))
                 .collect(),
+            front: front::names(outcome),
             against: strategies.first().map_or("", |strategy| &strategy.name),
             differences: COMPARED.iter().filter_map(|(metric, title)| differences(outcome, *metric, title)).collect(),
             error_kinds,

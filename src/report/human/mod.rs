@@ -4,12 +4,14 @@
 //! the width it is given, from 80 columns on; a wider terminal gets more columns and the intervals.
 
 mod expectations;
+mod front;
 mod paint;
 mod sparkline;
 mod table;
 
 use std::io;
 
+pub use self::front::side_by_side;
 pub use self::paint::Paint;
 use super::{Run, ranking, units};
 use crate::analysis::{ScenarioOutcome, Verdict};

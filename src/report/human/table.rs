@@ -40,7 +40,7 @@ const COLUMNS: [Column; 11] = [
 /// Columns ranked so or later are shown if there is room beside the others, and never in a block of their own.
 const OPTIONAL: u8 = 10;
 /// Strategy names longer than this are cut.
-const NAME_MAX: usize = 24;
+const NAME_MAX: usize = 36;
 const GAP: usize = 2;
 /// The room before a row.
 const INDENT: usize = 2;
@@ -130,11 +130,13 @@ pub(super) fn name_width(strategies: &[StrategyOutcome]) -> usize {
 }
 
 pub(super) fn cut(name: &str) -> String {
-    if name.chars().count() <= NAME_MAX {
-        name.to_owned()
-    } else {
-        name.chars().take(NAME_MAX - 1).chain(['…']).collect()
+    let count = name.chars().count();
+    if count <= NAME_MAX {
+        return name.to_owned();
     }
+    // In a sweep, names differ at their ends.
+    let half = NAME_MAX / 2;
+    name.chars().take(NAME_MAX - half - 1).chain(['…']).chain(name.chars().skip(count - half)).collect()
 }
 
 /// What fits into `room`: first the figures by rank, the most important with its interval; then the other intervals by rank.

@@ -79,10 +79,10 @@ pub enum BudgetKind {
         /// The size of the bucket, such as 5.
         size: f64,
     },
-    /// A breaker for retries only: none while more than `failure_rate` of all attempts so far have failed. Same source; it
-    /// never forgets, which is its weakness.
+    /// A breaker for retries only: none while more attempts have failed so far than `failure_rate` of all calls. Same source;
+    /// it never forgets, which is its weakness.
     CumulativeBreaker {
-        /// The share of failed attempts above which no retry starts.
+        /// Failed attempts a call above which no retry starts.
         failure_rate: f64,
     },
 }

@@ -194,10 +194,10 @@ impl Budget for TokenBucket {
     }
 }
 
-/// M. Brooker's breaker for retries, cumulative as in his simulator.
+/// M. Brooker's breaker for retries, cumulative as in his simulator: failed attempts, retries among them, over calls.
 pub(super) struct Cumulative {
     failure_rate: f64,
-    /// Attempts that succeeded and that failed.
+    /// Calls, and attempts that failed.
     counts: Mutex<(f64, f64)>,
 }
 
@@ -208,16 +208,16 @@ impl Cumulative {
 }
 
 impl Budget for Cumulative {
+    fn begun(&self, _: Instant) {
+        lock(&self.counts).0 += 1.0;
+    }
+
     fn failed(&self, _: Instant) {
         lock(&self.counts).1 += 1.0;
     }
 
     fn charge(&self, _: Instant, _: Charge) -> Option<Permit> {
-        let (good, bad) = *lock(&self.counts);
-        (bad <= self.failure_rate * (good + bad)).then_some(Permit { cost: 0.0 })
-    }
-
-    fn succeeded(&self, _: Instant, _: Option<Permit>) {
-        lock(&self.counts).0 += 1.0;
+        let (calls, bad) = *lock(&self.counts);
+        (bad <= self.failure_rate * calls).then_some(Permit { cost: 0.0 })
     }
 }

@@ -86,8 +86,7 @@ fn allowed(kind: BudgetKind, history: &[(u64, Happened)], now: u64, why: Charge)
         }
         BudgetKind::CumulativeBreaker { failure_rate } => {
             let bad = count(&|one| one == Failed);
-            let all = bad + count(&|one| matches!(one, Succeeded(_)));
-            return (bad <= failure_rate * all).then_some(0.0);
+            return (bad <= failure_rate * count(&|one| one == Begun)).then_some(0.0);
         }
     };
     good.then_some(1.0)

@@ -47,6 +47,14 @@ impl Around<'_> {
     }
 }
 
+/// What an expectation calls those whose figures it is about.
+fn spoken(strategies: Strategies, all: &[StrategyPlan]) -> &str {
+    match strategies {
+        Strategies::All => "all",
+        Strategies::One(place) => &all[place].name,
+    }
+}
+
 impl Checker<'_> {
     pub(super) fn expectations(
         &mut self,
@@ -56,7 +64,7 @@ impl Checker<'_> {
     ) -> Vec<Expectation> {
         let mut checked: Vec<Expectation> = Vec::new();
         // Where a strategy could not be read, an expectation may well mean that one.
-        let complete = scenario.strategies.get().is_some_and(|all| all.len() == strategies.len());
+        let complete = scenario.strategies.get().is_some_and(|all| all.len() <= strategies.len());
         for (entries, _) in scenario.expect.items() {
             for (named, field) in &entries.0 {
                 let whose = self.whose(&named.name, named.span, strategies, complete);
@@ -64,28 +72,32 @@ impl Checker<'_> {
                 let written = self.sources[span.source as usize].text.get(span.start as usize..span.end as usize);
                 let around = Around { strategies, faults, span, written: written.unwrap_or_default() };
                 let Some(read) = self.expectation(text, &around) else { continue };
-                let Some(strategies) = whose else { continue };
-                let text = format!("{}: {}", named.name, text.split_whitespace().collect::<Vec<_>>().join(" "));
-                if checked.iter().any(|known| known.text == text) {
-                    self.wrong(span, "this is expected twice");
+                let (line, words) = (self.line(named.span), text.split_whitespace().collect::<Vec<_>>().join(" "));
+                for strategies in whose {
+                    let text = format!("{}: {words}", spoken(strategies, around.strategies));
+                    if checked.iter().any(|known| known.text == text) {
+                        self.wrong(span, "this is expected twice");
+                    }
+                    checked.push(Expectation { line, text, strategies, ..read.clone() });
                 }
-                checked.push(Expectation { line: self.line(named.span), text, strategies, ..read });
             }
         }
         checked
     }
 
-    fn whose(&mut self, name: &str, span: Span, strategies: &[StrategyPlan], complete: bool) -> Option<Strategies> {
+    /// Whose an expectation is: of all together, of one, or of each in a sweep.
+    fn whose(&mut self, name: &str, span: Span, strategies: &[StrategyPlan], complete: bool) -> Vec<Strategies> {
         if name == "all" {
-            return Some(Strategies::All);
+            return vec![Strategies::All];
         }
-        let place = strategies.iter().position(|strategy| strategy.name == name);
-        if place.is_none() && complete && !strategies.is_empty() {
+        let places = strategies.iter().enumerate().filter(|(_, strategy)| strategy.is_called(name));
+        let found: Vec<Strategies> = places.map(|(place, _)| Strategies::One(place)).collect();
+        if found.is_empty() && complete && !strategies.is_empty() {
             let mistake = Mistake::at(span, format!("no strategy of this scenario is named `{}`", shorten(name)));
             let known = strategies.iter().map(|strategy| strategy.name.as_str()).chain(["all"]);
             self.push(mistake.suggest(name, "strategies here", known));
         }
-        place.map(Strategies::One)
+        found
     }
 
     /// Everything but whose it is and where it stands.

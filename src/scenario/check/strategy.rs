@@ -6,6 +6,7 @@ use crate::scenario::diagnostics::{Mistake, Span};
 use crate::scenario::load::Resolver;
 use crate::scenario::plan::StrategyPlan;
 use crate::scenario::raw::{self, List, ScalarOr};
+use crate::scenario::sweep::suffix;
 use crate::scenario::yaml::shorten;
 
 /// Strategies that scenarios share, nearest file first; the presets come last.
@@ -17,9 +18,15 @@ pub(crate) struct Shelf<'r> {
 }
 
 impl Shelf<'_> {
-    fn find(&self, name: &str) -> Option<(&raw::Strategy, Span)> {
-        let mut all = self.shared.iter().flat_map(|shared| shared.strategies.items());
-        all.find(|(strategy, _)| strategy.name.get().is_some_and(|known| known == name))
+    /// The strategies of this name in the nearest file that has any: one, or all of a sweep.
+    fn find(&self, name: &str) -> Vec<(&raw::Strategy, Span)> {
+        let called = |strategy: &raw::Strategy| {
+            let own = strategy.name.get();
+            own.is_some_and(|own| own == name || format!("{own}{}", combination(strategy)) == name)
+        };
+        let found = |shared: &'_ raw::Shared| shared.strategies.items().filter(|(one, _)| called(one)).count();
+        let file = self.shared.iter().find(|shared| found(shared) > 0);
+        file.into_iter().flat_map(|shared| shared.strategies.items().filter(|(one, _)| called(one))).collect()
     }
 
     fn names(&self) -> Vec<&str> {
@@ -27,6 +34,15 @@ impl Shelf<'_> {
         let defined = all.filter_map(|(strategy, _)| strategy.name.get()).map(String::as_str);
         defined.chain(Preset::ALL.iter().map(|preset| preset.name)).collect()
     }
+}
+
+/// What its place in a sweep adds to a strategy's name; nothing without one.
+fn combination(strategy: &raw::Strategy) -> String {
+    let Some(options) = strategy.sweep.get() else { return String::new() };
+    let one = |field: &'_ raw::Field<Vec<raw::Field<raw::Swept>>>| Some(field.get()?.first()?.get()?.0.clone());
+    let values: Vec<(&str, String)> =
+        options.0.iter().filter_map(|(named, field)| Some((named.name.as_str(), one(field)?))).collect();
+    suffix(values.iter().map(|(name, value)| (*name, value.as_str())))
 }
 
 impl Checker<'_> {
@@ -43,40 +59,68 @@ impl Checker<'_> {
         }
         let mut strategies: Vec<StrategyPlan> = Vec::new();
         for (entry, span) in list.items() {
-            let Some(strategy) = self.strategy(entry, span, shelf) else { continue };
-            if let Some(first) = strategies.iter().find(|known| known.name == strategy.name) {
-                let (name, line) = (&strategy.name, first.line);
-                let place = match entry {
-                    ScalarOr::Scalar(_) => span,
-                    ScalarOr::Full(full) => full.name.span().unwrap_or(span),
-                };
-                let mistake = Mistake::at(place, format!("two strategies are named `{name}`"));
-                self.push(mistake.label(format!("the first is on line {line}")));
+            for strategy in self.entry(entry, span, shelf) {
+                if let Some(first) = strategies.iter().find(|known| known.name == strategy.name) {
+                    let (name, line) = (&strategy.name, first.line);
+                    let place = match entry {
+                        ScalarOr::Scalar(_) => span,
+                        ScalarOr::Full(full) => full.name.span().unwrap_or(span),
+                    };
+                    let mistake = Mistake::at(place, format!("two strategies are named `{name}`"));
+                    self.push(mistake.label(format!("the first is on line {line}")));
+                }
+                strategies.push(strategy);
             }
-            strategies.push(strategy);
         }
         strategies
     }
 
-    /// One strategy, by name or as it stands.
+    /// The one strategy that a tier calls the next one with, by name or as it stands.
     pub(super) fn strategy(
         &mut self,
         entry: &ScalarOr<String, raw::Strategy>,
         span: Span,
         shelf: &Shelf<'_>,
     ) -> Option<StrategyPlan> {
-        let (strategy, place) = match entry {
-            ScalarOr::Full(strategy) => (strategy, span),
+        let swept = match entry {
+            ScalarOr::Full(strategy) => strategy.sweep.span(),
+            ScalarOr::Scalar(_) => None,
+        };
+        let mut found = self.entry(entry, span, shelf);
+        if let Some(at) = swept.or((found.len() > 1).then_some(span)) {
+            let mistake = Mistake::at(at, "a tier calls with one strategy, and this is a sweep");
+            self.push(
+                mistake.help("only the strategies under test are swept; name one of them, as in `name[base=10ms]`"),
+            );
+        }
+        found.pop()
+    }
+
+    /// What one entry of a list stands for: by name or as it stands; a name may be that of a sweep.
+    fn entry(&mut self, entry: &ScalarOr<String, raw::Strategy>, span: Span, shelf: &Shelf<'_>) -> Vec<StrategyPlan> {
+        let found = match entry {
+            ScalarOr::Full(strategy) => vec![(strategy, span)],
             ScalarOr::Scalar(name) => match (shelf.find(name), Preset::named(name)) {
-                (Some(found), _) => found,
-                (None, Some(preset)) => return Some(self.preset(preset, None, span)),
-                (None, None) => {
+                (found, Some(preset)) if found.is_empty() => return vec![self.preset(preset, None, span)],
+                (found, None) if found.is_empty() => {
                     let mistake = Mistake::at(span, format!("no strategy is named `{}`", shorten(name)));
                     self.push(mistake.suggest(name, "strategies known here", shelf.names()));
-                    return None;
+                    return Vec::new();
                 }
+                (found, _) => found,
             },
         };
+        found.into_iter().filter_map(|(strategy, place)| self.defined(strategy, span, place, shelf)).collect()
+    }
+
+    /// A strategy as it stands at `place`, listed at `span`.
+    fn defined(
+        &mut self,
+        strategy: &raw::Strategy,
+        span: Span,
+        place: Span,
+        shelf: &Shelf<'_>,
+    ) -> Option<StrategyPlan> {
         if let Some((name, at)) = strategy.name.with_span() {
             self.valid_name(name, at, "a strategy");
             if name == "all" {
@@ -97,7 +141,7 @@ impl Checker<'_> {
             let cap = strategy.max_call_attempts.or(0).into();
             self.service_config(file, at, strategy.name.get(), cap, shelf)?
         } else {
-            let name = self.required(&strategy.name, "name", place)?.clone();
+            let name = format!("{}{}", self.required(&strategy.name, "name", place)?, combination(strategy));
             let stack = self.stack(&name, strategy);
             StrategyPlan { name, about: String::new(), line: 0, strategy: stack }
         };

@@ -45,6 +45,10 @@ impl Checker<'_> {
                 let points: Option<Vec<QuantilePoint>> = points.iter().map(|point| self.point(point)).collect();
                 Distribution::quantiles(points?)
             }
+            raw::Distribution::Mixture(parts) => {
+                let parts: Option<Vec<_>> = parts.iter().map(|part| self.part(part)).collect();
+                Distribution::mixture(parts?)
+            }
         };
         built.map_err(|why| self.wrong(span, spoken(&why))).ok()
     }
@@ -59,6 +63,17 @@ impl Checker<'_> {
         let (point, span) = field.with_span()?;
         let (share, value) = (self.required(&point.share, "share", span), self.required(&point.value, "value", span));
         Some(QuantilePoint { quantile: share?.0.value(), value: value?.0 })
+    }
+
+    fn part(&mut self, field: &Field<raw::Part>) -> Option<(f64, Distribution)> {
+        let (part, span) = field.with_span()?;
+        let (share, of) = (self.required(&part.share, "share", span), self.required(&part.of, "of", span));
+        let (share, of) = (share?.0.value(), of?);
+        let of = match &**of {
+            ScalarOr::Scalar(time) => Distribution::constant(time.0),
+            ScalarOr::Full(shape) => self.distribution(shape, span)?,
+        };
+        Some((share, of))
     }
 
     /// How packets are lost; none when nothing is said.

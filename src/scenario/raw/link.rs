@@ -50,6 +50,8 @@ pub(crate) enum Distribution {
     Pareto(Pareto),
     /// Measured: shares and durations.
     Quantiles(Vec<Field<Quantile>>),
+    /// One of several, each so often: fast for most, slow for a few.
+    Mixture(Vec<Field<Part>>),
 }
 
 /// Anything between two bounds.
@@ -119,6 +121,18 @@ pub(crate) struct Quantile {
     /// The value.
     #[schemars(extend("x-required" = true))]
     pub(crate) value: Field<Time>,
+}
+
+/// A part of a mixture.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Part {
+    /// The share of samples that it is; those of all parts add up to 100%.
+    #[schemars(extend("x-required" = true))]
+    pub(crate) share: Field<Share>,
+    /// What they are: a duration, always the same or drawn.
+    #[schemars(extend("x-required" = true))]
+    pub(crate) of: Field<Box<Times>>,
 }
 
 /// How packets are lost, if not each on its own.

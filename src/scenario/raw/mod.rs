@@ -32,8 +32,8 @@ pub(crate) use self::fault_kinds::*;
 use self::field::choice;
 pub(crate) use self::field::{Entries, Field, ScalarOr};
 pub(crate) use self::limit::*;
-pub(crate) use self::link::{Distribution, Link, LossModel, LossOr, Quantile, Times};
-pub(crate) use self::quantity::{Rate, Share, Size, Speed, Time};
+pub(crate) use self::link::{Distribution, Link, LossModel, LossOr, Part, Quantile, Times};
+pub(crate) use self::quantity::{Rate, Share, Size, Speed, Swept, Time};
 pub(crate) use self::retry::*;
 pub(crate) use self::server::{
     Cold, Discipline, Downstream, DrawnBy, Durability, OnCancel, Pushback, Queue, Server, WhenFull,

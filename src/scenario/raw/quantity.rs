@@ -70,6 +70,26 @@ quantity! {
     r"^\s*[0-9][0-9.]*\s*([kKMG]?bit|B|kB|KB|MB|KiB|MiB)/s\s*$", "A bandwidth: `10Mbit/s`, `1MiB/s`."
 }
 
+/// A value of a sweep, as it is written: what it means is for the option to say whose place it takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Swept(pub(crate) String);
+
+impl<'de> Deserialize<'de> for Swept {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self)
+    }
+}
+
+impl JsonSchema for Swept {
+    fn schema_name() -> Cow<'static, str> {
+        "Swept".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "number", "boolean"], "description": "A value to try, as it would be written in its place." })
+    }
+}
+
 struct Parsed<T>(std::marker::PhantomData<T>);
 
 impl<T: FromStr<Err = InvalidQuantity>> Visitor<'_> for Parsed<T> {

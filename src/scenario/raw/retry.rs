@@ -117,7 +117,7 @@ pub(crate) struct Budget {
     pub(crate) sre: Field<SreBudget>,
     /// A bucket that calls fill.
     pub(crate) token_bucket: Field<BucketBudget>,
-    /// No retry while more than this share of all attempts so far has failed.
+    /// No retry while more attempts have failed so far than this share of all calls.
     pub(crate) cumulative_breaker: Field<Share>,
     /// Who shares it. Default: client.
     pub(crate) scope: Field<Scope>,

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Budget, Channel, Field, FinagleBudget, Limit, List, Retry, ScalarOr, Scope, Share, Time};
+use super::{Budget, Channel, Entries, Field, FinagleBudget, Limit, List, Retry, ScalarOr, Scope, Share, Swept, Time};
 
 /// How a client defends itself: layers around a channel.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -17,6 +17,10 @@ pub(crate) struct Strategy {
     pub(crate) layers: List<Layer>,
     /// The channel below the layers. Default: gRPC's own defaults.
     pub(crate) channel: Field<Channel>,
+    /// Options to try in every combination: `{ base: [10ms, 100ms], cap: [1s, 5s] }`. Each value takes the place of the one that
+    /// stands in the layers or the channel, and makes a strategy of its own, `name[base=10ms,cap=1s]`. An option that stands in
+    /// several places is named with what it stands in: `retry.attempts`. At most 64 strategies are made of one.
+    pub(crate) sweep: Field<Entries<Vec<Field<Swept>>>>,
     /// Instead of layers and channel: what a library does unless told otherwise, by its name, as in `envoy-default`.
     pub(crate) preset: Field<String>,
     /// Instead of layers and channel: a gRPC service config, a JSON file beside the scenario.
