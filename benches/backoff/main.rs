@@ -31,6 +31,7 @@ fn main() {
     bench(Handed::in_unit("handlers"), "work", &costs, |cost| cost.executions);
     table::ranking(&costs);
     table::sensitivity(seeds.min(5));
+    table::places(&costs);
 }
 
 /// Hands criterion one sample a seed.

@@ -89,7 +89,7 @@ faults:
 ];
 
 /// What one seed of a storm cost.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Cost {
     /// The share of calls that came back OK.
     pub(crate) success: f64,

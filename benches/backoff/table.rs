@@ -30,6 +30,66 @@ pub(crate) fn ranking(costs: &[Vec<Vec<Cost>>]) {
     }
 }
 
+/// By what schedules are ranked over all storms: less is better, but for goodput.
+const RANKED_BY: [(&str, fn(&Cost) -> f64); 4] = [
+    ("completion", |cost| cost.completion_ms),
+    ("calls", |cost| cost.attempts),
+    ("goodput", |cost| -cost.goodput),
+    ("p99", |cost| cost.p99_ms),
+];
+
+/// The closing table: the mean place of each schedule over all storms, by each measure and over all; those that are level share
+/// a place. In a storm, whoever loses calls stands behind whoever does not: giving up is quick and cheap.
+pub(crate) fn places(costs: &[Vec<Vec<Cost>>]) {
+    let mut rows: Vec<(&str, [f64; 4])> = BACKOFFS.iter().map(|backoff| (backoff.name, [0.0; 4])).collect();
+    for storm in costs {
+        let means: Vec<Cost> = storm.iter().map(|costs| Cost::mean(costs)).collect();
+        for (measure, (_, figure)) in RANKED_BY.iter().enumerate() {
+            for (row, place) in rows.iter_mut().zip(placed(&means, figure)) {
+                row.1[measure] += place / costs.len() as f64;
+            }
+        }
+    }
+    let overall = |places: &[f64; 4]| places.iter().sum::<f64>() / 4.0;
+    rows.sort_by(|(_, a), (_, b)| overall(a).total_cmp(&overall(b)));
+    say(&format!(
+        "\nmean place over {} storms, 1 is best\n  {:<14} {:>9} {:>11} {:>9} {:>9} {:>9}",
+        costs.len(),
+        "backoff",
+        "overall",
+        "completion",
+        "calls",
+        "goodput",
+        "p99"
+    ));
+    for (name, places) in &rows {
+        let [completion, calls, goodput, p99] = places;
+        let all = overall(places);
+        say(&format!("  {name:<14} {all:>9.2} {completion:>11.2} {calls:>9.2} {goodput:>9.2} {p99:>9.2}"));
+    }
+    for (name, places) in &rows {
+        for ((measure, _), place) in RANKED_BY.iter().zip(places) {
+            figure(&format!("backoff.place.{name}.{measure}"), *place, "place");
+        }
+    }
+}
+
+/// Each schedule's place in a storm: one more than how many are better, and half of those that are level.
+fn placed(means: &[Cost], figure: &fn(&Cost) -> f64) -> Vec<f64> {
+    // A call in ten thousand is no difference.
+    let lost = |cost: &Cost| ((1.0 - cost.success) * 1e4).round();
+    let key = |cost: &Cost| (lost(cost), figure(cost));
+    let place = |cost: &Cost| {
+        let others = means.iter().map(|other| key(other).partial_cmp(&key(cost)));
+        others.fold(0.5, |place, order| match order {
+            Some(std::cmp::Ordering::Less) => place + 1.0,
+            Some(std::cmp::Ordering::Equal) => place + 0.5,
+            _ => place,
+        })
+    };
+    means.iter().map(place).collect()
+}
+
 /// Full jitter under other bases and caps.
 pub(crate) fn sensitivity(seeds: u64) {
     for storm in &STORMS {

@@ -35,6 +35,7 @@ fn main() {
         "grpc ms",
         "http ms"
     ));
+    let mut all = Vec::with_capacity(PAYLOADS.len());
     for payload in PAYLOADS {
         let alert = messages::alert(payload);
         let rounds = (rounds * 16 / payload.max(16)).max(10);
@@ -63,8 +64,17 @@ fn main() {
             ("wire_bytes", http.bytes / grpc.bytes),
             ("latency", http.latency_ms / grpc.latency_ms),
         ];
+        all.push((payload, ratios));
+    }
+    say("\nJSON over protobuf, by payload: more than 1 means that gRPC has the better of it");
+    let heads = all.first().map(|(_, ratios)| ratios.map(|(name, _)| format!("{name:>14}")).join(" "));
+    say(&format!("{:>8} {}", "payload", heads.unwrap_or_default()));
+    for (payload, ratios) in &all {
+        say(&format!("{payload:>8} {}", ratios.map(|(_, ratio)| format!("{ratio:>13.3}x")).join(" ")));
+    }
+    for (payload, ratios) in &all {
         for (name, ratio) in ratios {
-            figure(&format!("wire.{name}_{payload}"), ratio, "x");
+            figure(&format!("wire.{name}_{payload}"), *ratio, "x");
         }
     }
 }

@@ -6,19 +6,19 @@ use crate::analysis::{Judgement, ScenarioOutcome};
 pub(super) fn expectation(scenario: &ScenarioOutcome, strategy: &str, judgement: &Judgement) -> String {
     let seed = judgement.failing_seeds.first().or(scenario.seeds.first());
     let seed = seed.map_or_else(String::new, |seed| format!(" --seed {seed}"));
-    format!("squall run {} --strategy {strategy}{seed}", quoted(&scenario.file))
+    format!("squall run {} --strategy {}{seed}", quoted(&scenario.file), quoted(strategy))
 }
 
 /// Tells the story of the calls that show the failure, if there are any.
 pub(super) fn story(scenario: &ScenarioOutcome, strategy: &str, judgement: &Judgement) -> Option<String> {
     let (seed, first) = (judgement.failing_seeds.first()?, judgement.witnesses.first()?);
-    let file = quoted(&scenario.file);
+    let (file, strategy) = (quoted(&scenario.file), quoted(strategy));
     Some(format!("squall explain {file} --strategy {strategy} --seed {seed} --call {}", first.call))
 }
 
 /// Runs one strategy of a scenario.
 pub(super) fn strategy(file: &str, strategy: &str) -> String {
-    format!("squall run {} --strategy {strategy}", quoted(file))
+    format!("squall run {} --strategy {}", quoted(file), quoted(strategy))
 }
 
 /// Runs the scenario as it was run.
@@ -41,10 +41,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn file_names_survive_the_shell() {
-        for (name, expected) in
-            [("a/b-1.yaml", "a/b-1.yaml"), ("my storm.yaml", "'my storm.yaml'"), ("a'b", r"'a'\''b'")]
-        {
+    fn names_survive_the_shell() {
+        for (name, expected) in [
+            ("a/b-1.yaml", "a/b-1.yaml"),
+            ("my storm.yaml", "'my storm.yaml'"),
+            ("a'b", r"'a'\''b'"),
+            ("jitter[base=1s]", "'jitter[base=1s]'"),
+        ] {
             assert_eq!(quoted(name), expected);
         }
     }

@@ -85,21 +85,29 @@ impl Finding {
         })
     }
 
+    /// By how much the row may differ, in its unit; nothing without a published value.
+    #[must_use]
+    pub fn allowed(&self) -> Option<f64> {
+        let size = self.published?.abs();
+        Some(match self.tolerance {
+            Tolerance::Exact => 0.0,
+            Tolerance::Absolute(allowed) => allowed,
+            Tolerance::Relative(share) => (share * size).max((3.0 * self.error).min(5.0 * share * size)),
+            Tolerance::Z { limit, published_error } => limit * self.pooled(published_error),
+        })
+    }
+
     /// The verdict.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
-        let (Some(difference), Some(published)) = (self.difference(), self.published) else { return Outcome::Unknown };
-        let allowed = match self.tolerance {
-            // Two numbers that are the same to twelve digits are.
-            Tolerance::Exact => published.abs() * 1e-12,
-            Tolerance::Absolute(allowed) => allowed,
-            Tolerance::Relative(share) => {
-                (share * published.abs()).max((3.0 * self.error).min(5.0 * share * published.abs()))
-            }
-            Tolerance::Z { limit, published_error } => limit * self.pooled(published_error),
+        let (Some(difference), Some(published), Some(allowed)) = (self.difference(), self.published, self.allowed())
+        else {
+            return Outcome::Unknown;
         };
-        // What is not a number is within no tolerance, and never is far from any time.
-        let close = difference == 0.0 || (published.is_finite() && difference.abs() <= allowed);
+        // Two numbers that are the same to twelve digits are. Never is far from any time, and what is not a number is
+        // within no tolerance.
+        let rounding = published.abs() * 1e-12;
+        let close = difference == 0.0 || (published.is_finite() && difference.abs() <= allowed.max(rounding));
         if close { Outcome::Pass } else { Outcome::Fail }
     }
 

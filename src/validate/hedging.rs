@@ -19,7 +19,7 @@ pub(super) const TAIL: Suite = Suite {
         Param::one("leaves", "leaves that are asked at once", &[100.0]).whole().within(1.0, 1000.0),
         Param::one("delay_ms", "delay of the hedge in ms", &[10.0]).within(0.001, 60_000.0),
         Param::each("quantile", "percentiles that are compared, as shares", &[0.5, 0.98, 0.999]).within(0.01, 0.9999),
-        Param::sample("calls", "calls of a seed", &[4_000.0], &[25_000.0]),
+        Param::sample("calls", "calls of a seed", &[3_000.0], &[20_000.0]),
         Param::seeds(&[2.0], &[4.0]),
     ],
     run: tail,

@@ -24,7 +24,7 @@ pub(super) const LOOPS: Suite = Suite {
         SERVICE,
         Param::each("clients", "closed loops; 0 is the open one", &[0.0, 1.0, 10.0]).whole().within(0.0, 10_000.0),
         Param::sample("calls", "calls of a seed", &[40_000.0], &[40_000.0]),
-        Param::seeds(&[10.0], &[100.0]),
+        Param::seeds(&[6.0], &[30.0]),
     ],
     run: loops,
     scenario: Some(|params| match params.all("clients") {
@@ -45,7 +45,7 @@ pub(super) const REPLACEMENT: Suite = Suite {
         Param::one("slow_percent", "slow calls in percent", &[0.1]).within(0.0, 100.0),
         Param::one("older_s", "age in s from which on a call is asked for again", &[15.0]).within(0.01, 1e5),
         Param::one("duration_s", "length of a run in s", &[5000.0]).within(100.0, 1e6),
-        Param::seeds(&[5.0], &[30.0]),
+        Param::seeds(&[4.0], &[30.0]),
     ],
     run: replacement,
     scenario: Some(replaced),

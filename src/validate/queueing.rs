@@ -18,7 +18,7 @@ pub(super) const MM1: Suite = Suite {
     params: &[
         LOAD,
         SERVICE,
-        Param::sample("calls", "calls of a seed", &[250_000.0], &[1_000_000.0]),
+        Param::sample("calls", "calls of a seed", &[250_000.0], &[500_000.0]),
         Param::seeds(&[4.0], &[8.0]),
     ],
     run: mm1,
@@ -47,7 +47,7 @@ pub(super) const MMC: Suite = Suite {
         LOAD,
         Param::one("service_ms", "mean work of a call in ms", &[1000.0]).within(0.001, 1e6),
         Param::each("workers", "workers", &[1.0, 2.0, 10.0]).whole().within(1.0, 10_000.0),
-        Param::sample("calls", "calls of a seed", &[5_000.0], &[20_000.0]),
+        Param::sample("calls", "calls of a seed", &[3_000.0], &[20_000.0]),
         Param::seeds(&[100.0], &[100.0]),
     ],
     run: mmc,

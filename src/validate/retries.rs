@@ -41,7 +41,7 @@ pub(super) const ARITHMETIC: Suite = Suite {
     params: &[
         Param::each("p", "probability that an attempt fails", &[0.1, 0.5]).within(0.0, 0.999),
         Param::each("attempts", "most attempts of a call", &[2.0, 4.0]).whole().within(2.0, 100.0),
-        Param::sample("calls", "calls of a seed", &[20_000.0], &[200_000.0]),
+        Param::sample("calls", "calls of a seed", &[60_000.0], &[200_000.0]),
         Param::seeds(&[2.0], &[5.0]),
     ],
     run: arithmetic,
