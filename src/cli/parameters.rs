@@ -74,9 +74,9 @@ fn values(text: &str) -> Result<Values, String> {
 /// Suites and their parameters, below the help of the command.
 pub(super) fn help() -> String {
     let mut text = String::from(
-        "Suites and their parameters. Set one with `--load 0.5` or `--set load=0.5`; where several values are listed, several can\n\
-         be set (`--clients 20,30`). Of other parameters than the source's, rows have a published value only where it follows\n\
-         from a closed form.",
+        "Suites and their parameters. Set one with `--load 0.5` or `--set load=0.5`; where several values are listed, several can be \
+         set (`--clients 20,30`). With other parameters than the source's, rows have a published value only where it follows from a \
+         closed form.",
     );
     for suite in SUITES {
         text += &format!("\n\n  {} ({})", suite.name, suite.source);

@@ -135,7 +135,7 @@ fn unknown(key: &str, span: Span, places: &[(Vec<&str>, Vec<usize>)]) -> Mistake
     known.sort_unstable();
     known.dedup();
     mistake
-        .suggest(key, "what can be swept here", known)
+        .suggest(key, "options to sweep here", known)
         .help("a sweep replaces a value that stands in the layers or the channel of its strategy")
 }
 

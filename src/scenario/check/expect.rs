@@ -90,8 +90,12 @@ impl Checker<'_> {
         if name == "all" {
             return vec![Strategies::All];
         }
-        let places = strategies.iter().enumerate().filter(|(_, strategy)| strategy.is_called(name));
-        let found: Vec<Strategies> = places.map(|(place, _)| Strategies::One(place)).collect();
+        let own = strategies.iter().position(|strategy| strategy.name == name);
+        let of_sweep = strategies.iter().enumerate().filter(|(_, strategy)| strategy.is_called(name));
+        let found: Vec<Strategies> = match own {
+            Some(place) => vec![Strategies::One(place)],
+            None => of_sweep.map(|(place, _)| Strategies::One(place)).collect(),
+        };
         if found.is_empty() && complete && !strategies.is_empty() {
             let mistake = Mistake::at(span, format!("no strategy of this scenario is named `{}`", shorten(name)));
             let known = strategies.iter().map(|strategy| strategy.name.as_str()).chain(["all"]);
