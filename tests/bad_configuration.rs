@@ -1,32 +1,69 @@
 //! Bad configuration is an error with a reason, at construction: one row for each option of each layer and of the channel.
 
+use std::convert::Infallible;
+use std::fmt::Debug;
+use std::future::ready;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Response;
 use squall::resilience::{
-    AdaptiveRateConfig, Ambient, BackoffConfig, Balance, BreakerConfig, BreakerWindow, BudgetConfig, BudgetKind,
-    ChannelConfig, Codes, ConnectBackoff, Discipline, FallbackConfig, HedgeConfig, HedgeDelay, Keepalive, LayerConfig,
-    LimitAlgorithm, LimitConfig, OutlierConfig, RateLimitConfig, RetryConfig, Scope, ServiceConfig, SlowCalls,
-    Strategy, Target, Tcp, ThrottleConfig, ThrottleRule, TowerConfig, TpsBudgetConfig, Transport, Trip, build,
+    AdaptiveRate, AdaptiveRateConfig, Ambient, AttemptTimeout, BackoffConfig, Balance, Breaker, BreakerConfig,
+    BreakerWindow, BudgetConfig, BudgetKind, Channel, ChannelConfig, Client, Codes, ConnectBackoff, Deadline,
+    Discipline, FailurePercentage, Fallback, FallbackConfig, Hedge, HedgeConfig, HedgeDelay, InvalidConfig, Keepalive,
+    LayerConfig, Layers, Limit, LimitAlgorithm, LimitConfig, OutlierConfig, RateLimit, RateLimitConfig, Retry,
+    RetryConfig, Scope, ServiceConfig, SlowCalls, Strategy, SuccessRate, Target, Tcp, Throttle, ThrottleConfig,
+    ThrottleRule, TonicChannel, TowerConfig, TpsBudgetConfig, Transport, Trip, build,
 };
 use tonic::Code;
+use tonic::body::Body;
 
 const MS: Duration = Duration::from_millis(1);
 const ZERO: Duration = Duration::ZERO;
 const FOREVER: Duration = Duration::MAX;
 const OK: Codes = Codes::of(&[Code::Ok]);
 
-fn check(strategy: &Strategy, reason: &str) {
-    let error = match build(strategy, Target::fixed("t", ["127.0.0.1:1"]), Tcp, &Ambient::default()) {
-        Ok(_) => panic!("{strategy:?} was taken; expected {reason:?}"),
-        Err(error) => error.to_string(),
-    };
-    assert!(error.contains(reason), "{strategy:?}: {error:?}, expected {reason:?}");
+fn refused<T>(what: &dyn Debug, made: Result<T, InvalidConfig>, reason: &str) {
+    match made {
+        Ok(_) => panic!("{what:?} was taken; expected {reason:?}"),
+        Err(error) => {
+            let error = error.to_string();
+            assert!(error.contains(reason), "{what:?}: {error:?}, expected {reason:?}");
+        }
+    }
 }
 
+fn check(strategy: &Strategy, reason: &str) {
+    refused(strategy, strategy.check(), reason);
+    let target = Target::fixed("t", ["127.0.0.1:1"]);
+    refused(strategy, build(strategy, target, Tcp, &Ambient::default()), reason);
+}
+
+/// Whoever makes a layer of it: a client, a run of layers, and the layer's own constructor.
 fn layers(cases: Vec<(LayerConfig, &str)>) {
     for (layer, reason) in cases {
-        check(&Strategy { layers: vec![layer], ..Strategy::default() }, reason);
+        let nothing =
+            tower::service_fn(|_: http::Request<Body>| ready(Ok::<_, Infallible>(Response::new(Body::empty()))));
+        let strategy = Strategy { layers: vec![layer.clone()], ..Strategy::default() };
+        check(&strategy, reason);
+        refused(&layer, Client::around(&strategy, nothing, &Ambient::default()), reason);
+        refused(&layer, Layers::new(std::slice::from_ref(&layer), &Ambient::default()), reason);
+        let what = layer.clone();
+        match layer {
+            LayerConfig::Deadline(timeout) => refused(&what, Deadline::new(timeout), reason),
+            LayerConfig::AttemptTimeout(timeout) => refused(&what, AttemptTimeout::new(timeout), reason),
+            LayerConfig::Retry(config) => refused(&what, Retry::new(config), reason),
+            LayerConfig::Breaker(config) => refused(&what, Breaker::new(config), reason),
+            LayerConfig::Hedge(config) => refused(&what, Hedge::new(config), reason),
+            LayerConfig::Limit(config) => refused(&what, Limit::new(config), reason),
+            LayerConfig::Throttle(config) => refused(&what, Throttle::new(config), reason),
+            LayerConfig::RateLimit(config) => refused(&what, RateLimit::new(config), reason),
+            LayerConfig::AdaptiveRate(config) => refused(&what, AdaptiveRate::new(config), reason),
+            LayerConfig::Fallback(config) => refused(&what, Fallback::new(&config), reason),
+            // These have no constructor of their own.
+            LayerConfig::ServiceConfig(_) | LayerConfig::Tower(_) => {}
+            other => panic!("{other:?} is a layer that nobody has thought of here"),
+        }
     }
 }
 
@@ -101,6 +138,14 @@ fn hedges() {
     let learned = |quantile, initial, min, max| delay(HedgeDelay::Learned { quantile, initial, min, max });
     layers(vec![
         (hedge(HedgeConfig { attempts: 1, ..HedgeConfig::default() }), "hedge.attempts: must be at least 2"),
+        (hedge(HedgeConfig { attempts: 0, ..HedgeConfig::default() }), "hedge.attempts: must be at least 2"),
+        (
+            hedge(HedgeConfig {
+                budget: Some(BudgetConfig::per_client(BudgetKind::Envoy { percent: f64::NAN, min: 3 })),
+                ..HedgeConfig::default()
+            }),
+            "budget.percent",
+        ),
         (hedge(HedgeConfig { non_fatal: OK, ..HedgeConfig::default() }), "hedge.non_fatal: OK is not a failure"),
         (delay(HedgeDelay::Fixed(FOREVER)), "hedge.delay: must be at most a year"),
         (learned(1.0, MS, MS, MS), "hedge.quantile"),
@@ -266,7 +311,15 @@ fn channels() {
     };
     let grpc = ConnectBackoff::default();
     let cases = [
+        (
+            backoff(ConnectBackoff { initial: 2 * MS, max: MS, ..grpc }),
+            "connect_backoff.initial: must be at most the maximum",
+        ),
         (backoff(ConnectBackoff { multiplier: 0.5, ..grpc }), "connect_backoff.multiplier"),
+        (backoff(ConnectBackoff { multiplier: f64::INFINITY, ..grpc }), "connect_backoff.multiplier"),
+        (backoff(ConnectBackoff { min_connect_timeout: FOREVER, ..grpc }), "connect_backoff.min_connect_timeout"),
+        (keepalive(FOREVER, MS), "keepalive.time: must be at most a year"),
+        (ChannelConfig { max_age: Some(FOREVER), ..plain() }, "max_age: must be at most a year"),
         (backoff(ConnectBackoff { jitter: f64::NAN, ..grpc }), "connect_backoff.jitter"),
         (backoff(ConnectBackoff { max: FOREVER, ..grpc }), "connect_backoff.max: must be at most a year"),
         (backoff(ConnectBackoff { min_connect_timeout: ZERO, ..grpc }), "connect_backoff.min_connect_timeout"),
@@ -285,6 +338,19 @@ fn channels() {
         (outlier(|outlier| outlier.interval = ZERO), "outlier.interval: must be above zero"),
         (outlier(|outlier| outlier.base_ejection = ZERO), "outlier.base_ejection: must be above zero"),
         (outlier(|outlier| outlier.max_ejection = FOREVER), "outlier.max_ejection: must be at most a year"),
+        (
+            outlier(|outlier| {
+                outlier.success_rate = Some(SuccessRate { enforcement_percentage: 101, ..SuccessRate::default() });
+            }),
+            "outlier.success_rate.enforcement_percentage: must be at most 100",
+        ),
+        (
+            outlier(|outlier| {
+                let rule = FailurePercentage { threshold: 101, ..FailurePercentage::default() };
+                outlier.failure_percentage = Some(rule);
+            }),
+            "outlier.failure_percentage.threshold: must be at most 100",
+        ),
         (outlier(|outlier| outlier.max_ejection_percent = 101), "outlier.max_ejection_percent: must be at most 100"),
         (
             ChannelConfig { transport: Transport::Tonic, wait_for_ready: true, ..plain() },
@@ -292,6 +358,15 @@ fn channels() {
         ),
     ];
     for (channel, reason) in cases {
+        let target = Target::fixed("t", ["127.0.0.1:1"]);
+        match channel.transport {
+            Transport::Own => {
+                refused(&channel, Channel::new(target, Tcp, channel.clone(), &Ambient::default()), reason)
+            }
+            Transport::Tonic => {
+                refused(&channel, TonicChannel::new(target, Tcp, &channel, &Ambient::default()), reason)
+            }
+        }
         check(&Strategy { channel, ..Strategy::default() }, reason);
     }
 }

@@ -10,8 +10,8 @@ use peer::{Heard, Reply, Server, request, target};
 use squall::clock::Simulation;
 use squall::random::Key;
 use squall::resilience::{
-    Ambient, BackoffConfig, BudgetConfig, BudgetKind, Call, Idempotency, LayerConfig, RateLimitConfig, RetryConfig,
-    Scope, StopReason, Strategy, build,
+    Ambient, BackoffConfig, BudgetConfig, BudgetKind, Call, Codes, Idempotency, LayerConfig, RateLimitConfig,
+    RetryConfig, Scope, StopReason, Strategy, build,
 };
 use tonic::Code;
 
@@ -65,6 +65,12 @@ fn every_reason_has_a_row() {
     let failing = Server::sequence([unavailable()]);
     assert_eq!(stops(late, &failing, 1, Idempotency::Unmarked), (vec![StopReason::Deadline], 1));
 
+    // A deadline inside of it is the client's own all the same, and final.
+    let on = Codes::of(&[Code::DeadlineExceeded]);
+    let inside = vec![LayerConfig::Retry(RetryConfig { on, ..plain() }), LayerConfig::Deadline(100 * MS)];
+    let silent = Server::sequence([Reply::Silence]);
+    assert_eq!(stops(inside, &silent, 1, Idempotency::Unmarked), (vec![StopReason::Deadline], 1));
+
     let failing = Server::sequence([unavailable()]);
     let once = stops(vec![LayerConfig::Retry(plain())], &failing, 1, Idempotency::NotIdempotent);
     assert_eq!(once, (vec![StopReason::NotIdempotent], 1));
@@ -104,4 +110,26 @@ fn a_retry_that_never_starts_is_paid_back() {
     let spent = RetryConfig { attempts: 2, budget: one(), ..plain() };
     let found = stops(vec![LayerConfig::Retry(spent)], &failing(), 2, Idempotency::Unmarked);
     assert_eq!(found, (vec![StopReason::Budget; 2], 3));
+}
+
+/// The scope says who shares a budget: ten clients of a group have one bucket together.
+#[test]
+fn a_shared_budget_is_one_budget() {
+    let served = |scope: Scope| {
+        let budget = Some(BudgetConfig { kind: BudgetKind::AwsSdk { capacity: 10, cost: 5, timeout_cost: 5 }, scope });
+        let layers = vec![LayerConfig::Retry(RetryConfig { budget, attempts: 2, ..plain() })];
+        let strategy = Strategy { name: "group".to_owned(), layers, ..Strategy::default() };
+        let server = Server::sequence([Reply::Status(Code::Unavailable)]);
+        let run = Simulation::new().run(async {
+            let group = Ambient::new(Key::from_seed(7));
+            for n in 0..10 {
+                let ambient = group.child(Key::from_seed(n));
+                let client = build(&strategy, target(1), server.clone(), &ambient).unwrap();
+                let _ = request(client, tonic::Request::new(vec![])).await;
+            }
+        });
+        run.unwrap();
+        server.served()
+    };
+    assert_eq!((served(Scope::Client), served(Scope::Shared)), (20, 12));
 }

@@ -63,6 +63,12 @@ impl Machine {
         Self { state: State::Closed, generation: 0, history }
     }
 
+    /// Whether a ticket is of the present state.
+    #[cfg(test)]
+    pub(super) fn is_current(&self, ticket: Ticket) -> bool {
+        ticket.generation == self.generation
+    }
+
     pub(crate) fn state(&self) -> BreakerState {
         match self.state {
             State::Closed => BreakerState::Closed,
@@ -206,113 +212,6 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    /// The breaker as one would write it with unlimited memory: everything that happened, looked through every time.
-    struct Model {
-        config: BreakerConfig,
-        state: BreakerState,
-        since: u64,
-        /// When, and whether it failed: results of the present state.
-        results: Vec<(u64, bool)>,
-        out: u32,
-    }
-
-    impl Model {
-        fn admit(&mut self, now: u64) -> bool {
-            if self.state == BreakerState::Open && now >= self.since + self.config.open.as_nanos() as u64 {
-                self.enter(BreakerState::HalfOpen, now);
-            }
-            let probing = self.out + self.results.len() as u32;
-            let admitted = match self.state {
-                BreakerState::Closed => true,
-                BreakerState::Open => false,
-                BreakerState::HalfOpen => probing < self.config.probes,
-            };
-            self.out += u32::from(admitted);
-            admitted
-        }
-
-        fn record(&mut self, now: u64, failed: bool) {
-            self.out -= 1;
-            self.results.push((now, failed));
-            let failures = self.results.iter().filter(|result| result.1).count() as f64;
-            let open = match (self.state, self.config.trip) {
-                (BreakerState::HalfOpen, _) => failures >= f64::from(self.config.probe_failures_max()),
-                (_, Trip::Consecutive { failures }) => {
-                    self.results.iter().rev().take_while(|result| result.1).count() >= failures as usize
-                }
-                (_, Trip::FailureRate { rate, window: BreakerWindow::Count(count), min_calls }) => {
-                    let recent: Vec<_> = self.results.iter().rev().take(count as usize).collect();
-                    let failed = recent.iter().filter(|result| result.1).count() as f64;
-                    recent.len() >= min_calls as usize && failed >= rate * recent.len() as f64
-                }
-                _ => unreachable!("not modelled"),
-            };
-            if open {
-                self.enter(BreakerState::Open, now);
-            } else if self.state == BreakerState::HalfOpen && self.results.len() as u32 >= self.config.probes {
-                self.enter(BreakerState::Closed, now);
-            }
-        }
-
-        fn enter(&mut self, state: BreakerState, now: u64) {
-            (self.state, self.since, self.out) = (state, now, 0);
-            self.results.clear();
-        }
-    }
-
-    fn config() -> impl Strategy<Value = BreakerConfig> {
-        let trip = prop_oneof![
-            (1_u32..5).prop_map(|failures| Trip::Consecutive { failures }),
-            (1_u32..9, 1_u32..9, 1_u32..5).prop_map(|(a, b, quarter)| Trip::FailureRate {
-                rate: f64::from(quarter.min(4)) / 4.0,
-                window: BreakerWindow::Count(a.max(b)),
-                min_calls: a.min(b),
-            }),
-        ];
-        (trip, 1_u32..4, 1_u64..30).prop_map(|(trip, probes, open)| BreakerConfig {
-            trip,
-            probes,
-            open: Duration::from_nanos(open),
-            ..BreakerConfig::default()
-        })
-    }
-
-    proptest! {
-        /// Attempts begin, end well or badly, or are given up, in any order: both breakers admit the same.
-        #[test]
-        fn a_breaker_agrees_with_its_model(config in config(), steps in proptest::collection::vec((0_u64..4, 0..4, 0_usize..5), 1..200)) {
-            config.check().unwrap();
-            let mut machine = Machine::new(&config);
-            let mut model =
-                Model { config: config.clone(), state: BreakerState::Closed, since: 0, results: Vec::new(), out: 0 };
-            let mut under_way: Vec<Ticket> = Vec::new();
-            let mut now = 0;
-            for (step, action, which) in steps {
-                now += step;
-                let at = Instant::from_nanos(now);
-                if action == 0 || under_way.is_empty() {
-                    let (ticket, _) = machine.admit(&config, at);
-                    prop_assert_eq!(ticket.is_some(), model.admit(now));
-                    under_way.extend(ticket);
-                } else {
-                    let ticket = under_way.remove(which % under_way.len());
-                    let current = ticket.generation == machine.generation;
-                    if action == 3 {
-                        machine.release(ticket);
-                        model.out -= u32::from(current);
-                    } else {
-                        machine.record(&config, at, ticket, action == 2, Duration::ZERO);
-                        if current {
-                            model.record(now, action == 2);
-                        }
-                    }
-                }
-                prop_assert_eq!(machine.state(), model.state);
-            }
-        }
-    }
 
     /// A slow success counts against the breaker when slowness does.
     #[test]

@@ -10,6 +10,8 @@
 
 mod config;
 mod machine;
+#[cfg(test)]
+mod model;
 
 pub use self::config::{BreakerConfig, BreakerWindow, SlowCalls, Trip};
 pub(crate) use self::machine::{Machine, Ticket, Transition};

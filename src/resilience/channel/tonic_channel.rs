@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use tower_service::Service;
 
 use super::body::Attempt;
-use super::{ChannelConfig, Connector, Endpoint, Target};
+use super::{ChannelConfig, Connector, Endpoint, Target, Transport};
 use crate::resilience::call::{Call, stamp_deadline};
 use crate::resilience::failure::outcome_of_error;
 use crate::resilience::gate::{End, Pass};
@@ -35,13 +35,14 @@ impl TonicChannel {
     ///
     /// # Errors
     ///
-    /// When the target's name is no host name.
+    /// When the target's name is no host name, or an option is set that tonic's channel does not have.
     pub fn new<C: Connector>(
         target: Target,
         connector: C,
         config: &ChannelConfig,
         ambient: &Ambient,
     ) -> Result<Self, InvalidConfig> {
+        ChannelConfig { transport: Transport::Tonic, ..config.clone() }.check()?;
         let invalid = |error: tonic::transport::Error| InvalidConfig::new("target", error);
         let name = Endpoint::new(&target.name);
         let mut endpoint = tonic::transport::Endpoint::from_shared(format!("http://{name}"))

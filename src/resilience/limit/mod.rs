@@ -11,6 +11,8 @@ mod config;
 #[cfg(test)]
 mod model;
 mod queue;
+#[cfg(test)]
+mod reference;
 
 pub use self::config::{Discipline, LimitAlgorithm, LimitConfig, Side};
 
