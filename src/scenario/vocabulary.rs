@@ -217,6 +217,7 @@ pub fn fault_reference() -> String {
          packets, connections, frames or calls of each occurrence, `every: 10` every tenth, `clients: [devices/2]` those of one client,\n\
          `method: ReportAlert` calls of one method. They go together: every tenth of one client's, until there were three.\n",
     );
+    overview(&mut page, &schema);
     for (realm, title) in Realm::ALL {
         let _ = write!(page, "\n## {title}\n");
         for fault in FAULTS.iter().filter(|fault| fault.realm == realm) {
@@ -224,6 +225,33 @@ pub fn fault_reference() -> String {
         }
     }
     page
+}
+
+/// All kinds in one table: what each may say, and what goes with it.
+fn overview(page: &mut String, schema: &Value) {
+    page.push_str(
+        "\n## All kinds\n\n| Kind | Options | Time | Grows | Chooses among | One firing |\n|---|---|---|---|---|---|\n",
+    );
+    for fault in &FAULTS {
+        let options = options(fault, schema)["properties"].as_object();
+        let options: Vec<String> = options.into_iter().flatten().map(|(name, _)| format!("`{name}`")).collect();
+        let time = match fault.shape {
+            Shape::While => "`at`, `for`",
+            Shape::Bounded => "`at`, `for` (required)",
+            Shape::Moment => "`at`",
+        };
+        let (kind, options, fires) = (fault.kind, options.join(", "), fault.fires);
+        let grows = if fault.grows { "`ramp`" } else { "" };
+        let among = if matches!(fault.applies, Whole(_)) { "" } else { fault.applies.plural() };
+        let _ = writeln!(page, "| [{kind}](#{kind}) | {options} | {time} | {grows} | {among} | {fires} |");
+    }
+}
+
+/// The definition of a kind's own options.
+fn options<'a>(fault: &FaultInfo, schema: &'a Value) -> &'a Value {
+    let field = &schema["$defs"]["Fault"]["properties"][fault.kind];
+    let name = field["$ref"].as_str().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+    &schema["$defs"][name]
 }
 
 fn section(page: &mut String, fault: &FaultInfo, schema: &Value) {
@@ -236,9 +264,8 @@ fn section(page: &mut String, fault: &FaultInfo, schema: &Value) {
     };
     let grows = if fault.grows { "; `ramp` lets it grow" } else { "" };
     let _ = writeln!(page, "Time: {time}{grows}. One firing: {}. {}\n", fault.fires, choice(fault.applies));
-    let name = field["$ref"].as_str().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
     page.push_str("| Option | Type | Meaning |\n|---|---|---|\n");
-    let definition = &schema["$defs"][name];
+    let definition = options(fault, schema);
     for (name, option) in definition["properties"].as_object().into_iter().flatten() {
         let required = definition["required"].as_array().is_some_and(|all| all.iter().any(|one| one == name));
         let needed = if required { " (required)" } else { "" };

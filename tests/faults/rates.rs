@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use squall::record::{CallId, Code, Kind};
-use squall::scenario::{self, Alone, Plan};
+use squall::scenario::{self, Alone, FAULTS, Plan};
 
 use crate::capture::{Seen, watch};
 use crate::world::{counts, ms};
@@ -90,19 +90,38 @@ fn table(pairs: impl Iterator<Item = (bool, bool)>) -> [u64; 4] {
     })
 }
 
+/// Faults that draw whether they strike, each at 10%.
+const RATES: [&str; 7] = [
+    "grpc: { server: telemetry, rate: 10%, status: INTERNAL }",
+    "grpc: { server: telemetry, rate: 10%, when: response_lost }",
+    "grpc: { server: telemetry, rate: 10%, delay: 5ms }",
+    "grpc: { server: telemetry, rate: 10%, answer: corrupt }",
+    "loss: { between: [devices, telemetry], rate: 10% }",
+    "duplicate: { between: [devices, telemetry], rate: 10% }",
+    "reorder: { between: [devices, telemetry], rate: 10%, hold: 1ms }",
+];
+const WORSE: &str = "deploy: { server: telemetry, batch: 3, down: 1ms, how: kill, errors: 10% }";
+
+/// A kind with an option that is a share draws; each stands above.
+#[test]
+fn no_rate_is_left_out() {
+    let schema = scenario::schema();
+    let drawn = |kind: &str| {
+        let reference = schema["$defs"]["Fault"]["properties"][kind]["$ref"].as_str().unwrap();
+        let options = &schema["$defs"][reference.rsplit('/').next().unwrap()]["properties"];
+        options.as_object().unwrap().values().any(|option| option.to_string().contains("/Share\""))
+    };
+    for info in FAULTS.iter().filter(|info| drawn(info.kind)) {
+        let is = |fault: &&str| fault.starts_with(&format!("{}:", info.kind));
+        assert!(RATES.iter().chain([&WORSE]).any(|fault| is(fault)), "the rate of {} is not tested", info.kind);
+    }
+    assert!(drawn("grpc") && drawn("loss") && drawn("deploy") && !drawn("pause"));
+}
+
 /// Every kind of fault that draws whether it strikes, by its own counts: 10% of what it matched, for several seeds together.
 #[test]
 fn a_rate_of_a_tenth_strikes_a_tenth() {
-    let kinds = [
-        "grpc: { server: telemetry, rate: 10%, status: INTERNAL }",
-        "grpc: { server: telemetry, rate: 10%, when: response_lost }",
-        "grpc: { server: telemetry, rate: 10%, delay: 5ms }",
-        "grpc: { server: telemetry, rate: 10%, answer: corrupt }",
-        "loss: { between: [devices, telemetry], rate: 10% }",
-        "duplicate: { between: [devices, telemetry], rate: 10% }",
-        "reorder: { between: [devices, telemetry], rate: 10%, hold: 1ms }",
-    ];
-    for kind in kinds {
+    for kind in RATES {
         let (mut matched, mut fired) = (0, 0);
         for seed in 1..=2 {
             let seen = watch(&plan(&[kind], "{ deadline: 2s }"), seed, false);
@@ -116,15 +135,47 @@ fn a_rate_of_a_tenth_strikes_a_tenth() {
 /// The share of calls that a worse version fails: counted by who was told so, since its books count processes.
 #[test]
 fn a_worse_version_fails_its_share() {
-    let fault = "deploy: { server: telemetry, batch: 3, down: 1ms, how: kill, errors: 10% }";
-    let seen = watch(&plan(&[fault], "{ deadline: 2s }"), 1, false);
+    let seen = watch(&plan(&[WORSE], "{ deadline: 2s }"), 1, false);
     // The new version is there, and has its connections, after a second and a half.
     let late = seen.events.iter().filter(|event| (3.0..10.9).contains(&event.at.as_secs_f64()));
     let ends = table(late.filter_map(|event| match event.kind {
         Kind::CallEnded { code, .. } => Some((code == Code::Internal, false)),
         _ => None,
     }));
-    assert_share(fault, ends[1], ends[0], 0.1);
+    assert_share(WORSE, ends[1], ends[0], 0.1);
+}
+
+/// Whether an occurrence happens at all: drawn for each on its own, whatever the other fault does, whatever the one before did.
+#[test]
+fn occurrences_do_not_know_of_each_other() {
+    let text = "name: perhaps
+about: Two faults that may happen, two hundred times each.
+duration: 21s
+servers: { telemetry: {} }
+clients: { devices: { calls: telemetry, load: once } }
+faults:
+  - { at: 1s, for: 50ms, every: 100ms, repeat: 200, probability: 10%, slow_server: { server: telemetry, factor: 2 } }
+  - { at: 1s, for: 50ms, every: 100ms, repeat: 200, probability: 10%, slow_link: { between: [devices, telemetry], add: 1ms } }
+strategies: [{ name: plain }]
+";
+    let plan = scenario::parse("perhaps.yaml", text, &Alone).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let mut happened = [Vec::new(), Vec::new()];
+    for seed in 1..=10 {
+        let seen = watch(&plan, seed, false);
+        for (fault, happened) in (0..).zip(&mut happened) {
+            let starts = |window: u64| {
+                let at = squall::clock::Instant::from_nanos((1_000 + 100 * window) * 1_000_000);
+                seen.events.iter().any(|event| event.at == at && event.kind == Kind::FaultStarted { fault })
+            };
+            happened.extend((0..200).map(starts));
+        }
+    }
+    let [one, other] = &happened;
+    let both = table(one.iter().copied().zip(other.iter().copied()));
+    assert_share("the one", both[1], both[0], 0.1);
+    assert_share("the other", both[2], both[0], 0.1);
+    assert_independent("the one and the other", both);
+    assert_independent("one after the other", table(one.iter().copied().zip(one.iter().copied().skip(1))));
 }
 
 /// Two faults that strike calls: a tenth each, a hundredth both; and no call knows of the one before it.

@@ -92,6 +92,6 @@ pub(crate) enum Answer {
     Corrupt,
     /// The message is announced as longer than it is.
     Truncated,
-    /// The stream is reset after the message, in place of trailers.
+    /// The stream is reset after its first message, which in a unary call is the only one, in place of trailers.
     Cut,
 }
