@@ -120,12 +120,17 @@ impl Interference for Active {
         if !self.hits(key) {
             return None;
         }
+        let (pause, end) = (self.grpc.delay.sample(key.named("delay").draw()), self.end());
+        // Held up for no time at all, a call that goes on is as it was.
+        if pause.is_zero() && end.is_none() {
+            return None;
+        }
         self.of.tally.fired();
         let moment = match self.grpc.when {
             GrpcWhen::BeforeHandler => Moment::BeforeHandler,
             GrpcWhen::AfterHandler => Moment::AfterHandler,
         };
-        Some(Interruption { moment, pause: self.grpc.delay.sample(key.named("delay").draw()), end: self.end() })
+        Some(Interruption { moment, pause, end })
     }
 }
 

@@ -242,8 +242,7 @@ impl Replica {
         };
         let slow = state.troubles.pick(slow).enumerate().filter(|(_, (_, tally))| tally.whom().takes_call(caller));
         for (number, ((slowdown, strength), tally)) in slow {
-            time = slowed(time, &slowdown, strength, key.named("slowdown").with(number as u64));
-            tally.hit(1);
+            time = slowed(time, &slowdown, strength, key.named("slowdown").with(number as u64), tally);
         }
         time
     }
@@ -260,8 +259,7 @@ impl Replica {
         let slow = state.troubles.pick(slow).enumerate().filter(|(_, (_, tally))| tally.whom().takes_call(caller));
         slow.fold(self.group.disk.sample(key.draw()), |time, (number, slow)| {
             let ((slowdown, strength), tally) = slow;
-            tally.hit(1);
-            slowed(time, &slowdown, strength, key.named("slowdown").with(number as u64))
+            slowed(time, &slowdown, strength, key.named("slowdown").with(number as u64), tally)
         })
     }
 
@@ -357,10 +355,15 @@ fn by_attempt(key: Key, caller: &Caller) -> Key {
     if caller.way == Way::default() { key } else { key.with(caller.way.branch).with(caller.way.lineage) }
 }
 
-/// A time made longer, at a strength in [0, 1].
-fn slowed(time: Duration, slowdown: &Slowdown, strength: f64, key: Key) -> Duration {
+/// A time made longer, at a strength in [0, 1]. The fault fires if it is.
+fn slowed(time: Duration, slowdown: &Slowdown, strength: f64, key: Key, tally: &Tally) -> Duration {
     let extra = slowdown.add.sample(key.draw());
-    time.mul_f64(1.0 + (slowdown.factor - 1.0) * strength) + extra.mul_f64(strength)
+    let longer = time.mul_f64(1.0 + (slowdown.factor - 1.0) * strength) + extra.mul_f64(strength);
+    tally.matched();
+    if longer > time {
+        tally.fired();
+    }
+    longer
 }
 
 /// A write-behind log reaches the disk, if the process that wrote it still runs.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use squall::random::Distribution;
 use squall::record::{Code, HostChange, Kind};
 use squall::scenario::{self, Alone, Plan};
 
 use crate::capture::{Seen, watch};
-use crate::world::{Fired, counts, hosts, ms, row, slower};
+use crate::world::{Fired, LINK, counts, hosts, ms, row, slower};
 
 /// The counts of a fault, run alone in the usual world.
 fn alone(fault: &'static str, edit: fn(&mut Plan)) -> (u64, u64, Seen) {
@@ -57,6 +58,23 @@ fn occurrences_repeat_and_may_not_happen() {
     assert_eq!(downs("100%", 1), 4);
     let all: usize = (1..=20).map(|seed| downs("50%", seed)).sum();
     assert!((25..=55).contains(&all), "{all} of 80");
+}
+
+/// A fault that changes nothing says so: it applies to much and never fires, which fails a run.
+#[test]
+fn what_changes_nothing_never_fires() {
+    let sync = |plan: &mut Plan| plan.servers[0].disk = Distribution::constant(ms(2));
+    for fault in [
+        "slow_server: { server: telemetry, factor: 1 }",
+        "slow_disk: { server: telemetry, factor: 1, add: 0s }",
+        "slow_link: { between: [devices, telemetry], add: 0s }",
+        "grpc: { server: telemetry, delay: 0s }",
+        "bandwidth: { between: [devices, telemetry], limit: 100Gbit/s }, only: { clients: [devices/0], first: 1, every: 9999 }",
+    ] {
+        let (matched, fired, seen) = alone(fault, sync);
+        let late = seen.packets(|sent| sent.is_late(LINK)) as u64;
+        assert!(matched > 0 && fired == late, "{fault}: matched {matched}, fired {fired}, seen {late}");
+    }
 }
 
 /// Turns are counted anew in each occurrence, while counts go on.

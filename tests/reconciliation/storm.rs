@@ -62,7 +62,7 @@ const DEATHS: [&str; 9] = [
 ];
 
 /// What makes calls fail, or seem to, and clients try again. `@C` is one client, `@D` all of them.
-const TROUBLES: [&str; 23] = [
+const TROUBLES: [&str; 26] = [
     "grpc: { server: @G, when: response_lost, rate: 30% }",
     "grpc: { server: @G, when: after_handler, status: UNAVAILABLE, rate: 40% }",
     "grpc: { server: @G, status: UNAVAILABLE, rate: 40% }",
@@ -86,11 +86,18 @@ const TROUBLES: [&str; 23] = [
     "idle_kill: { server: @S, idle: 200ms }",
     "withhold: { server: @S, frames: window_update }",
     "capacity: { server: @S, workers: 1 }",
+    "only: { every: 3 }, full_disk: { server: @G }",
+    "only: { clients: [@C] }, slow_disk: { server: @G, factor: 30 }",
+    "only: { first: 20, every: 2 }, loss: { between: [@D, @G], rate: 100% }",
 ];
 
 /// The same, at one moment.
-const BLOWS: [&str; 3] =
-    ["reset: { between: [@D, @G] }", "half_open: { clients: @D, server: @S }", "goaway: { server: @G }"];
+const BLOWS: [&str; 4] = [
+    "reset: { between: [@D, @G] }",
+    "half_open: { clients: @D, server: @S }",
+    "goaway: { server: @G }",
+    "goaway: { server: @S, code: INTERNAL_ERROR }",
+];
 
 /// What takes from a log what was promised to be safe.
 const LIES: [&str; 3] =
