@@ -4,7 +4,7 @@
 //! teaches. This one works on lines: it moves whole sections and touches nothing inside quotes or block texts. What it
 //! makes of a file means the same, or it leaves the file alone: the caller checks that with [`same_meaning`].
 
-use super::plan::Plan;
+use super::plan::{DownstreamStrategy, Plan};
 
 /// The sections of a file, in the order in which a reader needs them.
 const ORDER: [&str; 12] = [
@@ -56,6 +56,12 @@ pub fn same_meaning(one: &Plan, other: &Plan) -> bool {
         let mut plan = plan.clone();
         plan.faults.iter_mut().for_each(|fault| fault.line = 0);
         plan.expectations.iter_mut().for_each(|expectation| expectation.line = 0);
+        plan.strategies.iter_mut().for_each(|strategy| strategy.line = 0);
+        for downstream in plan.servers.iter_mut().flat_map(|group| &mut group.downstream) {
+            if let DownstreamStrategy::Fixed(strategy) = &mut downstream.strategy {
+                strategy.line = 0;
+            }
+        }
         plan
     };
     placeless(one) == placeless(other)
@@ -214,6 +220,18 @@ mod tests {
         let text = "# header\nname: a\n# what goes wrong\nfaults:\n  - x\n\n# who\nservers:\n  t: {}\n# the end\n";
         let expected = "# header\nname: a\n\n# who\nservers:\n  t: {}\n# what goes wrong\nfaults:\n  - x\n# the end\n";
         assert_eq!(format(text), expected);
+    }
+
+    /// Where a strategy stands is not what it means, also that of a tier, and one of a sweep.
+    #[test]
+    fn sections_move_without_changing_what_they_mean() {
+        let text = "strategies:\n  - name: jitter\n    sweep: { deadline: [1s, 2s] }\n    layers: [{ deadline: 1s }]\nname: moved\n\
+                    about: Upside down.\nduration: 1s\nclients: { devices: { calls: front, load: once } }\nservers:\n  front:\n    \
+                    calls:\n      - { server: back, strategy: { name: tier, layers: [{ deadline: 1s }] } }\n  back: {}\n";
+        let formatted = format(text);
+        assert!(formatted.starts_with("name: moved"), "{formatted}");
+        let [before, after] = [text, &formatted].map(|text| parse("x.yaml", text, &crate::scenario::Alone).unwrap());
+        assert!(before.strategies.len() == 2 && same_meaning(&before, &after));
     }
 
     #[test]

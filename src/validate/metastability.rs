@@ -27,7 +27,6 @@ pub(super) const METASTABILITY: Suite = Suite {
         Param::one("outage_s", "length of the outage in s", &[10.0]).whole().within(1.0, 600.0),
         Param::one("timeout_s", "timeout of an attempt in s", &[1.0]).within(0.01, 60.0),
         Param::one("attempts", "most attempts of a call", &[2.0]).whole().within(2.0, 100.0),
-        Param::sample("clients", "clients that share the load", &[700.0], &[1000.0]).within(1.0, 10_000.0),
         Param::sample("watch_s", "how long a system that does not heal is watched, in s", &[200.0], &[600.0]),
     ],
     run: metastability,
@@ -108,7 +107,8 @@ impl Queue<'_> {
 }
 
 fn outage(params: &Params, load: f64, strategies: &[&str]) -> String {
-    let (clients, attempts, timeout_s) = (params.get("clients"), params.count("attempts"), params.get("timeout_s"));
+    let (attempts, timeout_s) = (params.count("attempts"), params.get("timeout_s"));
+    let (clients, every_s) = crowd(params, load);
     let layers = |name: &str| match name {
         "retry" => {
             format!("- retry: {{ attempts: {attempts}, on: [UNAVAILABLE] }}\n      - attempt_timeout: {timeout_s}s")
@@ -131,7 +131,7 @@ duration: {}s
 servers:
   telemetry: {{ workers: 1, service_time: {:.3}us, queue: {{ limit: 10000000 }}, durability: memory, on_cancel: finish{aware} }}
 clients:
-  devices: {{ count: {clients}, calls: telemetry, load: {{ constant: {}/s }} }}
+  devices: {{ count: {clients}, calls: telemetry, stagger: {every_s}s, load: {{ bursts: {{ size: 1, every: {every_s}s }} }} }}
 links:
   - {{ between: [devices, telemetry], latency: 250us }}
 faults:
@@ -140,9 +140,17 @@ strategies:
 {strategies}",
         Queue { params, load }.duration_s(f64::from(attempts)),
         1e6 / params.get("capacity"),
-        load / clients,
         params.get("outage_s"),
     )
+}
+
+/// How many clients share the load, and how often each of them calls: one after another, all the same distance apart.
+///
+/// A server that was away finds calls on its connections that were cancelled meanwhile, and hyper closes a connection on which
+/// that are more than twenty. It would forget the work that this is about, so every client makes eight attempts an outage.
+fn crowd(params: &Params, load: f64) -> (f64, f64) {
+    let clients = (load * params.get("outage_s") * params.get("attempts") / 8.0).ceil();
+    (clients, clients / load)
 }
 
 /// When the outage has ended, in seconds.

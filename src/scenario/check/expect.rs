@@ -91,7 +91,10 @@ impl Checker<'_> {
             return vec![Strategies::All];
         }
         let own = strategies.iter().position(|strategy| strategy.name == name);
-        let of_sweep = strategies.iter().enumerate().filter(|(_, strategy)| strategy.is_called(name));
+        // A name that two have is a mistake already told.
+        let is_new = |place: usize| strategies[..place].iter().all(|before| before.name != strategies[place].name);
+        let of_sweep =
+            strategies.iter().enumerate().filter(|(place, strategy)| strategy.is_called(name) && is_new(*place));
         let found: Vec<Strategies> = match own {
             Some(place) => vec![Strategies::One(place)],
             None => of_sweep.map(|(place, _)| Strategies::One(place)).collect(),
