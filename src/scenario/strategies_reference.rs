@@ -40,6 +40,8 @@ impl<'s> Walk<'s> {
     }
 
     fn entry(&mut self, path: &str, described: &'s Value, value: &'s Value) {
+        // A name alone, and the same name with options, are one thing.
+        let known = self.entries.iter().any(|(known, _)| known == path);
         let mut about = text(described, "description").replace('\n', " ");
         let mut further = Vec::new();
         for name in references(value) {
@@ -52,7 +54,9 @@ impl<'s> Walk<'s> {
                 None => further.push(name),
             }
         }
-        self.entries.push((path.to_owned(), about));
+        if !known {
+            self.entries.push((path.to_owned(), about));
+        }
         for name in further {
             self.definition(name, path);
         }
@@ -94,6 +98,8 @@ mod tests {
         }
         for (name, about) in &entries {
             assert!(!about.is_empty(), "{name} is not explained");
+            let lines = entries.iter().filter(|(known, _)| known == name).count();
+            assert_eq!(lines, 1, "{name} has {lines} lines");
         }
     }
 }

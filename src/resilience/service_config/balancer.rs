@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::ServiceConfig;
-use super::read::{Object, array, count, duration, object, or};
+use super::read::{Object, array, count, duration, object, or, required};
 use crate::resilience::InvalidConfig;
 use crate::resilience::channel::{Balance, FailurePercentage, OutlierConfig, SuccessRate};
 
@@ -85,7 +85,7 @@ pub(super) fn named(name: &str) -> Option<Balance> {
 /// gRFC A50, "Configuration", with its defaults; what has no section is not looked at.
 fn outlier(options: &Object) -> Result<Known, InvalidConfig> {
     let usual = OutlierConfig::default();
-    let child = options.get("childPolicy").ok_or_else(|| InvalidConfig::new("childPolicy", "is required"))?;
+    let child = required(options, "childPolicy")?;
     let balance = match first_known(child, "childPolicy")? {
         Known::Balance(balance) => Some(balance),
         Known::Outlier(..) => return Err(InvalidConfig::new("childPolicy", "is outlier detection again")),

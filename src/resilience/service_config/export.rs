@@ -10,7 +10,7 @@ use crate::resilience::budget::{BudgetConfig, BudgetKind};
 use crate::resilience::channel::{Balance, ChannelConfig, OutlierConfig};
 use crate::resilience::hedge::{HedgeConfig, HedgeDelay};
 use crate::resilience::retry::RetryConfig;
-use crate::resilience::{Codes, LayerConfig, Strategy, code_name};
+use crate::resilience::{Codes, LayerConfig, Scope, Strategy, code_name};
 
 /// A service config, and what did not fit into it.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,6 +97,13 @@ impl Export {
                 self.lose("retry.backoff: gRPC has only its own exponential backoff with ±20 %; the nearest was taken");
             }
         }
+        if retry.on_rejection {
+            self.lose("retry.on_rejection: gRPC has no layers that turn calls away");
+        }
+        if !retry.unmarked_is_idempotent {
+            self.lose("retry.unmarked_is_idempotent: gRPC retries every call that fails with one of the codes");
+        }
+        self.buffer(retry.buffer_bytes);
         self.budget(retry.budget.take());
         method.policy = Some(MethodPolicy::Retry(retry));
     }
@@ -110,16 +117,26 @@ impl Export {
             self.lose("hedge.delay: gRPC's is fixed; the initial one was taken");
             hedge.delay = HedgeDelay::Fixed(initial);
         }
+        self.buffer(hedge.buffer_bytes);
         self.budget(hedge.budget.take());
         method.policy = Some(MethodPolicy::Hedge(hedge));
     }
 
-    fn budget(&mut self, budget: Option<BudgetConfig>) {
-        match budget.map(|budget| budget.kind) {
-            None => {}
-            Some(kind @ BudgetKind::Grpc { .. }) => self.config.throttling = Some(kind),
-            Some(_) => self.lose("budget: gRPC has only its own throttling of retries"),
+    fn buffer(&mut self, bytes: usize) {
+        if bytes != RetryConfig::default().buffer_bytes {
+            self.lose("buffer_bytes: set on the channel in code");
         }
+    }
+
+    fn budget(&mut self, budget: Option<BudgetConfig>) {
+        let Some(BudgetConfig { kind, scope }) = budget else { return };
+        if !matches!(kind, BudgetKind::Grpc { .. }) {
+            return self.lose("budget: gRPC has only its own throttling of retries");
+        }
+        if scope == Scope::Shared {
+            self.lose("budget.scope: gRPC keeps one a client");
+        }
+        self.config.throttling = Some(kind);
     }
 
     fn channel(&mut self, channel: &ChannelConfig, method: &mut MethodConfig) {
@@ -319,6 +336,18 @@ mod tests {
         ];
         let exported = export(&Strategy { layers, ..Strategy::default() });
         assert_eq!(exported.lost.len(), 4, "{:?}", exported.lost);
+        let odd = RetryConfig {
+            on_rejection: true,
+            unmarked_is_idempotent: false,
+            buffer_bytes: 1,
+            backoff: BackoffConfig::grpc(Duration::from_secs(1), Duration::from_secs(2), 2.0),
+            budget: Some(BudgetConfig { kind: BudgetKind::Grpc { tokens: 10, ratio: 0.1 }, scope: Scope::Shared }),
+            ..RetryConfig::default()
+        };
+        let lost = export(&Strategy { layers: vec![LayerConfig::Retry(odd)], ..Strategy::default() }).lost;
+        let fields: Vec<&str> = lost.iter().filter_map(|lost| lost.split(':').next()).collect();
+        let expected = ["retry.on_rejection", "retry.unmarked_is_idempotent", "buffer_bytes", "budget.scope"];
+        assert_eq!(fields, expected);
         assert_eq!(exported.json["methodConfig"][0]["retryPolicy"]["maxAttempts"], 5);
         ServiceConfig::parse(&exported.json.to_string()).unwrap();
     }

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use super::read::{Object, array, codes, count, duration, field, number, object, or, required, string, truth};
+use serde_json::Value;
+
+use super::read::{
+    Object, array, codes, count, duration, field, number, object, or, required, strangers, string, truth, whole,
+};
 use super::{MethodConfig, MethodName, MethodPolicy, ServiceConfig, balancer, read};
 use crate::resilience::backoff::BackoffConfig;
 use crate::resilience::budget::BudgetKind;
@@ -13,6 +17,10 @@ use crate::resilience::{ChannelConfig, Codes, InvalidConfig, LayerConfig, Strate
 
 /// The channel's own cap on attempts where it sets none, which makes it 5.
 const NO_CAP: i64 = 0;
+
+const RETRY_FIELDS: [&str; 5] =
+    ["maxAttempts", "initialBackoff", "maxBackoff", "backoffMultiplier", "retryableStatusCodes"];
+const HEDGING_FIELDS: [&str; 3] = ["maxAttempts", "hedgingDelay", "nonFatalStatusCodes"];
 
 impl ServiceConfig {
     /// Reads the JSON.
@@ -33,30 +41,31 @@ impl ServiceConfig {
         let value = read::parse(json)?;
         let root = object(&value, "service_config")?;
         let mut config = Self::default();
-        for (key, value) in root.iter().filter(|(_, value)| !value.is_null()) {
-            match key.as_str() {
-                "methodConfig" => {
-                    for (at, method) in array(value, "methodConfig")?.iter().enumerate() {
-                        let method = object(method, "methodConfig")?;
-                        config.methods.push(method_config(method, at, attempts_cap, &mut config.ignored)?);
-                    }
-                }
-                "retryThrottling" => config.throttling = Some(throttling(object(value, "retryThrottling")?)?),
-                "loadBalancingConfig" => balancer::read(value, &mut config)?,
-                "loadBalancingPolicy" => {
-                    let name = string(value, "loadBalancingPolicy")?.to_ascii_lowercase();
-                    if field(root, "loadBalancingConfig").is_none() {
-                        config.balance = balancer::named(&name);
-                    }
-                }
-                "healthCheckConfig" => {
-                    let health = object(value, "healthCheckConfig")?;
-                    config.health =
-                        or(health, "serviceName", None, |name, key| string(name, key).map(str::to_owned).map(Some))?;
-                }
-                other => config.ignored.push(other.to_owned()),
+        if let Some(methods) = field(root, "methodConfig") {
+            for (at, method) in array(methods, "methodConfig")?.iter().enumerate() {
+                let method = object(method, "methodConfig")?;
+                config.methods.push(method_config(method, at, attempts_cap, &mut config.ignored)?);
             }
         }
+        if let Some(throttle) = field(root, "retryThrottling") {
+            let throttle = object(throttle, "retryThrottling")?;
+            config.throttling = Some(throttling(throttle)?);
+            strangers(throttle, &["maxTokens", "tokenRatio"], "retryThrottling", &mut config.ignored);
+        }
+        if let Some(policy) = field(root, "loadBalancingPolicy") {
+            config.balance = balancer::named(&string(policy, "loadBalancingPolicy")?.to_ascii_lowercase());
+        }
+        // It goes before the older form.
+        if let Some(policies) = field(root, "loadBalancingConfig") {
+            balancer::read(policies, &mut config)?;
+        }
+        if let Some(health) = field(root, "healthCheckConfig") {
+            let name = |name: &Value, key| string(name, key).map(|name| Some(name.to_owned()));
+            config.health = or(object(health, "healthCheckConfig")?, "serviceName", None, name)?;
+        }
+        let known =
+            ["methodConfig", "retryThrottling", "loadBalancingPolicy", "loadBalancingConfig", "healthCheckConfig"];
+        strangers(root, &known, "", &mut config.ignored);
         unique_names(&config.methods)?;
         config.check()?;
         Ok(config)
@@ -81,35 +90,33 @@ fn method_config(
     attempts_cap: i64,
     ignored: &mut Vec<String>,
 ) -> Result<MethodConfig, InvalidConfig> {
-    let mut method = MethodConfig::default();
-    for (key, value) in config.iter().filter(|(_, value)| !value.is_null()) {
-        match key.as_str() {
-            "name" => {
-                for name in array(value, "name")? {
-                    method.names.push(method_name(object(name, "name")?)?);
-                }
-            }
-            "waitForReady" => method.wait_for_ready = Some(truth(value, "waitForReady")?),
-            "timeout" => method.timeout = Some(duration(value, "timeout")?),
-            "retryPolicy" | "hedgingPolicy" if method.policy.is_some() => {
-                return Err(InvalidConfig::new("methodConfig", "has both a retryPolicy and a hedgingPolicy"));
-            }
-            "retryPolicy" => {
-                method.policy = Some(MethodPolicy::Retry(retry(object(value, "retryPolicy")?, attempts_cap)?));
-            }
-            "hedgingPolicy" => {
-                method.policy = Some(MethodPolicy::Hedge(hedge(object(value, "hedgingPolicy")?, attempts_cap)?));
-            }
-            other => {
-                for size in
-                    ["maxRequestMessageBytes", "maxResponseMessageBytes"].into_iter().filter(|size| *size == other)
-                {
-                    count(value, size)?;
-                }
-                ignored.push(format!("methodConfig[{at}].{other}"));
-            }
-        }
+    let path = format!("methodConfig[{at}]");
+    let mut method = MethodConfig {
+        wait_for_ready: or(config, "waitForReady", None, |value, name| truth(value, name).map(Some))?,
+        timeout: or(config, "timeout", None, |value, name| duration(value, name).map(Some))?,
+        ..MethodConfig::default()
+    };
+    for name in field(config, "name").map_or(Ok(&Vec::new()), |names| array(names, "name"))? {
+        method.names.push(method_name(object(name, "name")?)?);
     }
+    method.policy = match (field(config, "retryPolicy"), field(config, "hedgingPolicy")) {
+        (None, None) => None,
+        (Some(policy), None) => {
+            let policy = object(policy, "retryPolicy")?;
+            strangers(policy, &RETRY_FIELDS, &format!("{path}.retryPolicy"), ignored);
+            Some(MethodPolicy::Retry(retry(policy, attempts_cap)?))
+        }
+        (None, Some(policy)) => {
+            let policy = object(policy, "hedgingPolicy")?;
+            strangers(policy, &HEDGING_FIELDS, &format!("{path}.hedgingPolicy"), ignored);
+            Some(MethodPolicy::Hedge(hedge(policy, attempts_cap)?))
+        }
+        _ => return Err(InvalidConfig::new("methodConfig", "has both a retryPolicy and a hedgingPolicy")),
+    };
+    for size in ["maxRequestMessageBytes", "maxResponseMessageBytes"] {
+        or(config, size, 0, count)?;
+    }
+    strangers(config, &["name", "waitForReady", "timeout", "retryPolicy", "hedgingPolicy"], &path, ignored);
     Ok(method)
 }
 
@@ -172,7 +179,7 @@ fn hedge(policy: &Object, attempts_cap: i64) -> Result<HedgeConfig, InvalidConfi
 
 fn attempts(policy: &Object, cap: i64) -> Result<u32, InvalidConfig> {
     let attempts = required(policy, "maxAttempts")?;
-    match attempts.as_u64() {
+    match whole(attempts) {
         Some(attempts @ 2..) => Ok(effective_attempts(u32::try_from(attempts).unwrap_or(u32::MAX), cap).get()),
         _ => {
             Err(InvalidConfig::new("maxAttempts", format_args!("must be a whole number of at least 2, not {attempts}")))
@@ -183,7 +190,7 @@ fn attempts(policy: &Object, cap: i64) -> Result<u32, InvalidConfig> {
 fn throttling(config: &Object) -> Result<BudgetKind, InvalidConfig> {
     let tokens = required(config, "maxTokens")?;
     let ratio = number(required(config, "tokenRatio")?, "tokenRatio")?;
-    match tokens.as_u64() {
+    match whole(tokens) {
         Some(tokens @ 1..=1000) if ratio > 0.0 => Ok(BudgetKind::Grpc { tokens: tokens as u32, ratio }),
         Some(1..=1000) => Err(InvalidConfig::new("tokenRatio", format_args!("must be above zero, not {ratio}"))),
         _ => Err(InvalidConfig::new("maxTokens", format_args!("must be a whole number from 1 to 1000, not {tokens}"))),
@@ -193,7 +200,6 @@ fn throttling(config: &Object) -> Result<BudgetKind, InvalidConfig> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::Value;
     use tonic::Code;
 
     const RETRY: &str = r#""maxAttempts": 4, "initialBackoff": "0.1s", "maxBackoff": "1s", "backoffMultiplier": 2,
@@ -294,6 +300,21 @@ mod tests {
         check(throttling("1.5", "1"), "maxTokens");
         check(throttling("10", "0"), "tokenRatio");
         check(throttling("10", "-1"), "tokenRatio");
+    }
+
+    /// The config of grpc-go's `TestRetryThrottling` as it stands there.
+    #[test]
+    fn names_are_read_in_any_case_and_with_underscores() {
+        let json = r#"{"methodConfig": [{"name": [{"service": "grpc.testing.TestService"}], "waitForReady": true,
+            "retryPolicy": {"MaxAttempts": 4, "InitialBackoff": ".01s", "MaxBackoff": ".01s", "BackoffMultiplier": 1.0,
+            "RetryableStatusCodes": ["UNAVAILABLE"], "perAttemptRecvTimeout": "1s"}}],
+            "retry_throttling": {"max_tokens": 10.0, "token_ratio": 0.5}}"#;
+        let config = ServiceConfig::parse(json).unwrap();
+        let Some(MethodPolicy::Retry(retry)) = &config.methods[0].policy else { panic!("no retry") };
+        let pause = Duration::from_millis(10);
+        assert_eq!((retry.attempts, retry.backoff), (4, BackoffConfig::grpc(pause, pause, 1.0)));
+        assert_eq!(config.throttling, Some(BudgetKind::Grpc { tokens: 10, ratio: 0.5 }));
+        assert_eq!(config.ignored, ["methodConfig[0].retryPolicy.perAttemptRecvTimeout"]);
     }
 
     /// As in JSON for protobuf: `null` is as good as nothing, and an empty name is the default for all methods.

@@ -1,6 +1,7 @@
 //! The pieces of a service config's JSON: objects, lists, durations, codes, each with its field's name in the error.
 //!
-//! Rule: as in JSON for protobuf, `null` says as much as nothing; and what a standard client cannot parse is an error here.
+//! Rule: as in JSON for protobuf, `null` says as much as nothing, and a field may be written `maxAttempts` or `max_attempts`; case does
+//! not matter, as in grpc-go. What a standard client cannot parse is an error.
 
 use std::fmt;
 use std::time::Duration;
@@ -23,7 +24,23 @@ pub(super) fn parse(json: &str) -> Result<Value, InvalidConfig> {
 
 /// A field that is there and not `null`.
 pub(super) fn field<'a>(object: &'a Object, name: &str) -> Option<&'a Value> {
-    object.get(name).filter(|value| !value.is_null())
+    let exact = object.get(name);
+    let found = exact.or_else(|| object.iter().find(|(key, _)| alike(key, name)).map(|(_, value)| value));
+    found.filter(|value| !value.is_null())
+}
+
+fn alike(key: &str, name: &str) -> bool {
+    let letters =
+        |text: &str| text.bytes().filter(|byte| *byte != b'_').map(|byte| byte.to_ascii_lowercase()).collect();
+    let (key, name): (Vec<u8>, Vec<u8>) = (letters(key), letters(name));
+    key == name
+}
+
+/// Notes the fields that nobody here reads, as paths.
+pub(super) fn strangers(object: &Object, known: &[&str], path: &str, ignored: &mut Vec<String>) {
+    for (key, _) in object.iter().filter(|(key, _)| !known.iter().any(|name| alike(key, name))) {
+        ignored.push(if path.is_empty() { key.clone() } else { format!("{path}.{key}") });
+    }
 }
 
 pub(super) fn required<'a>(object: &'a Object, name: &'static str) -> Result<&'a Value, InvalidConfig> {
@@ -60,9 +77,15 @@ pub(super) fn truth(value: &Value, name: &'static str) -> Result<bool, InvalidCo
     value.as_bool().ok_or_else(|| InvalidConfig::new(name, "must be true or false"))
 }
 
+/// A whole number from 0 on, also one that is written `4.0`.
+pub(super) fn whole(value: &Value) -> Option<u64> {
+    let rounded = value.as_f64().filter(|number| number.fract() == 0.0 && (0.0..=9e15).contains(number));
+    value.as_u64().or(rounded.map(|number| number as u64))
+}
+
 /// An unsigned number of 32 bits.
 pub(super) fn count(value: &Value, name: &'static str) -> Result<u32, InvalidConfig> {
-    let count = value.as_u64().and_then(|count| u32::try_from(count).ok());
+    let count = whole(value).and_then(|count| u32::try_from(count).ok());
     count.ok_or_else(|| InvalidConfig::new(name, format_args!("must be a whole number from 0 on, not {value}")))
 }
 
