@@ -169,6 +169,9 @@ where
     }
 }
 
+/// The request of a hedge, and what the hedge was charged.
+type Begun = (Request<tonic::body::Body>, Option<Paid<dyn Budget>>);
+
 /// What follows from a failed attempt.
 enum After {
     /// The call has failed.
@@ -188,8 +191,8 @@ impl Course {
         }
     }
 
-    /// The request of one more attempt and what it was charged, if there may be one.
-    fn hedge(&mut self) -> Option<(Request<tonic::body::Body>, Option<Paid<dyn Budget>>)> {
+    /// One more attempt, if there may be one.
+    fn hedge(&mut self) -> Option<Begun> {
         let now = clock::now();
         let config = &self.shared.config;
         let over = self.call.deadline.is_some_and(|deadline| now >= deadline);

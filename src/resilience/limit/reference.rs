@@ -95,7 +95,7 @@ fn gradient2(config: LimitAlgorithm, history: &[Sample]) -> u32 {
         if f64::from(sample.inflight) < limit / 2.0 {
             continue;
         }
-        let gradient = (tolerance * measured / short).min(1.0).max(0.5);
+        let gradient = (tolerance * measured / short).clamp(0.5, 1.0);
         let next = limit * gradient + f64::from(queue);
         limit = (limit * (1.0 - smoothing) + next * smoothing).min(f64::from(max)).max(f64::from(min));
     }
@@ -137,7 +137,7 @@ fn envoy(config: LimitAlgorithm, history: &[Sample], key: Key) -> u32 {
             Some((ends, remeasure)) => {
                 if sample.now >= ends && !latencies.is_empty() {
                     loaded = Some((sample.now + window, remeasure));
-                    let gradient = (min_rtt * (1.0 + buffer) / median(&mut latencies)).min(2.0).max(0.5);
+                    let gradient = (min_rtt * (1.0 + buffer) / median(&mut latencies)).clamp(0.5, 2.0);
                     let next = limit * gradient;
                     limit = (next + next.sqrt()).min(f64::from(max)).max(lowest);
                 }
