@@ -361,10 +361,10 @@ fn channels() {
         let target = Target::fixed("t", ["127.0.0.1:1"]);
         match channel.transport {
             Transport::Own => {
-                refused(&channel, Channel::new(target, Tcp, channel.clone(), &Ambient::default()), reason)
+                refused(&channel, Channel::new(target, Tcp, channel.clone(), &Ambient::default()), reason);
             }
             Transport::Tonic => {
-                refused(&channel, TonicChannel::new(target, Tcp, &channel, &Ambient::default()), reason)
+                refused(&channel, TonicChannel::new(target, Tcp, &channel, &Ambient::default()), reason);
             }
         }
         check(&Strategy { channel, ..Strategy::default() }, reason);

@@ -68,7 +68,7 @@ impl Ran {
     pub(crate) fn ended_after(&self, expected: Duration) -> Verdict {
         let found = self.took[0];
         let good = found.abs_diff(expected) <= 10 * MS;
-        ensure(good, format_args!("the call ended after {:.0?}, not {expected:?}", found))
+        ensure(good, format_args!("the call ended after {found:.0?}, not {expected:?}"))
     }
 }
 
