@@ -1,6 +1,6 @@
 //! Faults of packets: counted on the wire.
 
-use crate::capture::Seen;
+use crate::capture::{Seen, Sent};
 use crate::world::{CUT, Fired, LINK, Row, USUAL, With, ended, ms, row, slower, slower_by, with};
 use squall::record::Code;
 
@@ -11,7 +11,7 @@ fn late(seen: &Seen) -> usize {
 
 /// Packets that never arrived.
 fn gone(seen: &Seen) -> usize {
-    seen.packets(|sent| sent.is_lost())
+    seen.packets(Sent::is_lost)
 }
 
 pub(crate) fn rows() -> Vec<Row> {
@@ -54,7 +54,7 @@ pub(crate) fn rows() -> Vec<Row> {
             "loss",
             "only: { every: 10, first: 5 }, loss: { between: [devices, telemetry], rate: 100% }",
             |seen| {
-                let held: Vec<bool> = seen.packets.iter().filter(|s| s.meanwhile()).map(|s| s.is_lost()).collect();
+                let held: Vec<bool> = seen.packets.iter().filter(|s| s.meanwhile()).map(Sent::is_lost).collect();
                 held.iter().enumerate().all(|(turn, lost)| *lost == (turn % 10 == 0 && turn < 50))
             },
             Fired::As(gone),

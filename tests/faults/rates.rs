@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use squall::record::{CallId, Code, Kind};
 use squall::scenario::{self, Alone, FAULTS, Plan};
 
-use crate::capture::{Seen, watch};
+use crate::capture::{Seen, Sent, watch};
 use crate::world::{counts, ms};
 
 /// How unlikely a count may be before it is taken for wrong: once in a hundred thousand.
@@ -113,7 +113,7 @@ fn no_rate_is_left_out() {
     };
     for info in FAULTS.iter().filter(|info| drawn(info.kind)) {
         let is = |fault: &&str| fault.starts_with(&format!("{}:", info.kind));
-        assert!(RATES.iter().chain([&WORSE]).any(|fault| is(fault)), "the rate of {} is not tested", info.kind);
+        assert!(RATES.iter().chain([&WORSE]).any(is), "the rate of {} is not tested", info.kind);
     }
     assert!(drawn("grpc") && drawn("loss") && drawn("deploy") && !drawn("pause"));
 }
@@ -232,7 +232,7 @@ fn faults_on_packets_do_not_know_of_each_other() {
     let loses = "loss: { between: [devices, telemetry], rate: 10% }";
     let seen = watch(&plan(&[loses, loses], "{ deadline: 2s }"), 1, false);
     let ((all, one), (again, other)) = (counts(&seen.events, 0), counts(&seen.events, 1));
-    let either = seen.packets(|sent| sent.is_lost()) as u64;
+    let either = seen.packets(Sent::is_lost) as u64;
     assert_eq!(all, again);
     assert_share("lost to the first", one, all, 0.1);
     assert_share("lost to the second", other, all, 0.1);
