@@ -28,7 +28,7 @@ pub(super) const LOOPS: Suite = Suite {
     ],
     run: loops,
     scenario: Some(|params| match params.all("clients") {
-        [0.0, next @ ..] if next.is_empty() => open(params, 1, "exponential: { mean: ", " }"),
+        [0.0] => open(params, 1, "exponential: { mean: ", " }"),
         [0.0, next, ..] => closed(params, *next as u32),
         clients => closed(params, clients[0] as u32),
     }),

@@ -123,7 +123,7 @@ fn outage(params: &Params, load: f64, strategies: &[&str]) -> String {
     };
     let strategies: String =
         strategies.iter().map(|name| format!("  - name: {name}\n    layers:\n      {}\n", layers(name))).collect();
-    let aware = if strategies.contains(&"deadline") { ", deadline_aware: true" } else { "" };
+    let aware = if strategies.contains("deadline") { ", deadline_aware: true" } else { "" };
     format!(
         "name: outage
 about: An outage whose traffic arrives at its end, at a server that works in order of arrival and does not know who has gone.
