@@ -30,8 +30,11 @@ pub(crate) fn ranking(costs: &[Vec<Vec<Cost>>]) {
     }
 }
 
-/// By what schedules are ranked over all storms: less is better, but for goodput.
-const RANKED_BY: [(&str, fn(&Cost) -> f64); 4] = [
+/// A figure of a storm's cost, of which less is better.
+type Figure = fn(&Cost) -> f64;
+
+/// By what schedules are ranked over all storms.
+const RANKED_BY: [(&str, Figure); 4] = [
     ("completion", |cost| cost.completion_ms),
     ("calls", |cost| cost.attempts),
     ("goodput", |cost| -cost.goodput),
@@ -75,7 +78,7 @@ pub(crate) fn places(costs: &[Vec<Vec<Cost>>]) {
 }
 
 /// Each schedule's place in a storm: one more than how many are better, and half of those that are level.
-fn placed(means: &[Cost], figure: &fn(&Cost) -> f64) -> Vec<f64> {
+fn placed(means: &[Cost], figure: &Figure) -> Vec<f64> {
     // A call in ten thousand is no difference.
     let lost = |cost: &Cost| ((1.0 - cost.success) * 1e4).round();
     let key = |cost: &Cost| (lost(cost), figure(cost));
