@@ -30,6 +30,19 @@ fn a_log_reads_back() {
     assert_eq!(Log::read(&*written).unwrap(), shard(2, 3));
 }
 
+/// Most shares have no short decimal form, and a reader that rounds them otherwise than the writer takes an honest log for a false one.
+#[test]
+fn figures_read_back_to_the_last_bit() {
+    for fairness in [0.999_987_499_727_196_7, 1.0 / 3.0, 5e-324] {
+        let mut log = shard(1, 1);
+        let part = crate::analysis::PartMetrics { fairness: Some(fairness), ..Default::default() };
+        log.lines[0].metrics.parts.push(part);
+        let mut written = Vec::new();
+        log.write(&mut written).unwrap();
+        assert_eq!(Log::read(&*written).unwrap(), log, "{fairness}");
+    }
+}
+
 #[test]
 fn shards_in_any_order_make_the_whole() {
     for count in 1..=7 {
