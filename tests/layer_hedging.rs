@@ -6,11 +6,12 @@ mod peer;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use peer::{Heard, Reply, Server, call, target};
+use peer::{Heard, Reply, Server, call, request, target};
 use squall::clock::{self, Simulation};
 use squall::random::Key;
 use squall::resilience::{
-    Ambient, BudgetConfig, BudgetKind, Codes, HedgeConfig, HedgeDelay, LayerConfig, StopReason, Strategy, build,
+    Ambient, BudgetConfig, BudgetKind, Call, Client, Codes, HedgeConfig, HedgeDelay, Idempotency, LayerConfig,
+    LimitAlgorithm, LimitConfig, RateLimitConfig, Scope, StopReason, Strategy, build,
 };
 use tonic::Code;
 
@@ -31,6 +32,15 @@ fn seen(code: Code, attempts_ms: &[u64], ended_ms: u64, stops: &[StopReason]) ->
 
 /// One hedged call, on a connection that is there.
 fn hedge(config: HedgeConfig, script: impl Fn(usize) -> Reply + Send + Sync + 'static) -> (Seen, Server) {
+    within(&[LayerConfig::Hedge(config)], Call::new(), script)
+}
+
+/// The same, under these layers, of a caller that says this of it.
+fn within(
+    layers: &[LayerConfig],
+    said: Call,
+    script: impl Fn(usize) -> Reply + Send + Sync + 'static,
+) -> (Seen, Server) {
     let heard = Arc::new(Heard::default());
     let times = Arc::new(Mutex::new(None));
     let clocked = times.clone();
@@ -46,13 +56,15 @@ fn hedge(config: HedgeConfig, script: impl Fn(usize) -> Reply + Send + Sync + 's
     let (code, began, ended) = Simulation::new()
         .run(async {
             let ambient = Ambient::new(Key::from_seed(1)).observed_by(heard.clone());
-            let layers = vec![LayerConfig::Hedge(config)];
-            let strategy = Strategy { name: "hedge".to_owned(), layers, ..Strategy::default() };
-            let client = build(&strategy, target(1), server.clone(), &ambient).unwrap();
-            call(client.clone()).await.unwrap();
+            let channel = build(&Strategy::default(), target(1), server.clone(), &ambient).unwrap();
+            call(channel.clone()).await.unwrap();
             *times.lock().unwrap() = Some(Vec::new());
+            let strategy = Strategy { name: "hedge".to_owned(), layers: layers.to_vec(), ..Strategy::default() };
+            let client = Client::around(&strategy, channel, &ambient).unwrap();
             let began = clock::now();
-            let answer = clock::timeout(Duration::from_secs(60), call(client)).await.expect("it ends");
+            let mut message = tonic::Request::new(b"alert".to_vec());
+            message.extensions_mut().insert(said);
+            let answer = clock::timeout(Duration::from_secs(60), request(client, message)).await.expect("it ends");
             (answer.map_or_else(|status| status.code(), |_| Code::Ok), began, clock::now())
         })
         .unwrap();
@@ -93,6 +105,8 @@ fn attempts_start_when_the_grfc_says() {
     );
     // All fail: the last failure is the call's.
     check(plain(3, 10), |_| unavailable(), seen(Code::Unavailable, &[0, 0, 0], 0, &[Attempts]));
+    // The same when the last of them fails long after the last hedge could have started: there is one reason, and it is told.
+    check(plain(2, 10), |_| after(40, unavailable()), seen(Code::Unavailable, &[0, 10], 50, &[Attempts]));
     // A fatal failure ends the call, whatever is under way.
     let fatal = |n| if n == 1 { Reply::Status(Code::InvalidArgument) } else { after(50, Reply::Ok) };
     check(plain(4, 10), fatal, seen(Code::InvalidArgument, &[0, 10], 10, &[NotRetryable]));
@@ -160,4 +174,50 @@ fn every_hedge_is_charged_for_as_long_as_it_runs() {
     // The first attempt's failure gives nothing back: it was not charged.
     let (found, _) = hedge(one(), |n| if n == 0 { after(15, unavailable()) } else { after(100, Reply::Ok) });
     assert_eq!(found, seen(Code::Ok, &[0, 10], 110, &[StopReason::Budget]));
+}
+
+/// What a layer further in turns away never reached the server: it ends hedging, and leaves those under way alone.
+#[test]
+fn a_hedge_that_is_turned_away_on_this_side_does_not_end_the_call() {
+    let limit = LayerConfig::Limit(LimitConfig::new(LimitAlgorithm::Fixed { max: 1 }));
+    let (found, _) = within(&[LayerConfig::Hedge(plain(4, 10)), limit], Call::new(), |_| after(35, Reply::Ok));
+    assert_eq!(found, seen(Code::Ok, &[0], 35, &[StopReason::Rejected]));
+    let rate = RateLimitConfig { per_second: 0.001, burst: 1, max_wait: Duration::ZERO, scope: Scope::Client };
+    let layers = [LayerConfig::Hedge(plain(4, 10)), LayerConfig::RateLimit(rate)];
+    let (found, _) = within(&layers, Call::new(), |_| unavailable());
+    assert_eq!(found, seen(Code::ResourceExhausted, &[0], 0, &[StopReason::Rejected]), "nothing is under way");
+}
+
+/// A call that must not run twice has one attempt, and the reason is told if that fails.
+#[test]
+fn what_must_not_run_twice_is_not_hedged() {
+    let once = || Call::new().idempotency(Idempotency::NotIdempotent);
+    let hedge = [LayerConfig::Hedge(plain(4, 10))];
+    let (found, _) = within(&hedge, once(), |_| after(35, Reply::Ok));
+    assert_eq!(found, seen(Code::Ok, &[0], 35, &[]));
+    let (found, _) = within(&hedge, once(), |_| after(35, unavailable()));
+    assert_eq!(found, seen(Code::Unavailable, &[0], 35, &[StopReason::NotIdempotent]));
+}
+
+/// What the server asks to be sent after the deadline is not waited for; the deadline itself is its own reason.
+#[test]
+fn nothing_is_waited_for_that_comes_after_the_deadline() {
+    let layers = [LayerConfig::Deadline(100 * MS), LayerConfig::Hedge(plain(4, 10))];
+    let (found, _) = within(&layers, Call::new(), |_| Reply::Pushback(Code::Unavailable, "200"));
+    assert_eq!(found, seen(Code::Unavailable, &[0], 0, &[StopReason::Deadline]));
+    let layers = [LayerConfig::Hedge(plain(4, 1000)), LayerConfig::Deadline(100 * MS)];
+    let (found, _) = within(&layers, Call::new(), |_| Reply::Silence);
+    assert_eq!(found, seen(Code::DeadlineExceeded, &[0], 100, &[StopReason::Deadline]));
+}
+
+/// A request that outgrows the buffer with its first frame has one attempt, which decides; the reason why there is no other is told.
+/// (What becomes of two that are under way by then: `tests/streams.rs`.)
+#[test]
+fn a_request_that_outgrows_the_buffer_commits_the_call_to_one_attempt() {
+    let config = || HedgeConfig { buffer_bytes: 3, ..plain(2, 0) };
+    let (found, server) = hedge(config(), |_| after(5, Reply::Ok));
+    assert_eq!(found, seen(Code::Ok, &[0], 5, &[StopReason::Committed]));
+    assert_eq!(server.served(), 2, "with the call that opened the connection");
+    let (found, _) = hedge(config(), |_| after(5, unavailable()));
+    assert_eq!(found, seen(Code::Unavailable, &[0], 5, &[StopReason::Committed]));
 }

@@ -43,8 +43,7 @@ impl CallDeadline {
     /// The same for a raw request.
     #[must_use]
     pub fn of_headers(headers: &HeaderMap) -> Option<Self> {
-        let timeout = parse_timeout(header(headers, &GRPC_TIMEOUT)?.as_bytes())?;
-        Some(Self(clock::now() + timeout))
+        timeout_of(headers).map(|timeout| Self(clock::now() + timeout))
     }
 }
 
@@ -128,6 +127,8 @@ pub struct Call {
     pub(crate) deadline: Option<Instant>,
     /// Whose deadline it is.
     pub(crate) deadline_origin: Origin,
+    /// Whether a layer ends the call at its deadline: a caller's alone is left to the channel.
+    pub(crate) watched: bool,
     pub(crate) idempotency: Idempotency,
     criticality: Option<Criticality>,
     pub(crate) wait_for_ready: Option<bool>,
@@ -146,6 +147,7 @@ impl Default for Call {
             previous: 0,
             deadline: None,
             deadline_origin: Origin::ClientDeadline,
+            watched: false,
             idempotency: Idempotency::Unmarked,
             criticality: None,
             wait_for_ready: None,
@@ -195,6 +197,19 @@ impl Call {
     pub(crate) fn of<'a, B>(request: &'a mut Request<B>, ambient: &Ambient) -> &'a mut Self {
         let call = request.extensions_mut().get_or_insert_with(Self::default);
         call.id.get_or_insert_with(|| ambient.next_call());
+        call
+    }
+
+    /// The same, with its deadline: a caller that wrote a `grpc-timeout` of its own, as tonic's `set_timeout` does, has set one.
+    pub(crate) fn timed<'a, B>(request: &'a mut Request<B>, ambient: &Ambient, now: Instant) -> &'a mut Self {
+        let written = match request.extensions().get::<Self>().and_then(|call| call.deadline) {
+            Some(_) => None,
+            None => timeout_of(request.headers()),
+        };
+        let call = Self::of(request, ambient);
+        if let Some(timeout) = written {
+            call.bound(now + timeout, Origin::ClientDeadline);
+        }
         call
     }
 
@@ -257,7 +272,14 @@ pub(crate) fn stamp_deadline<B>(request: &mut Request<B>, ambient: &Ambient, now
     }
 }
 
-/// The same, where all of `whole` remains and is formatted already.
+/// Writes it anew, if it stands there and the request has waited since.
+pub(crate) fn restamp_deadline<B>(request: &mut Request<B>, ambient: &Ambient, now: Instant) {
+    if Call::of(request, ambient).stamped != Instant::NEVER {
+        stamp_deadline(request, ambient, now);
+    }
+}
+
+/// Writes the same, where all of `whole` remains and is formatted already.
 pub(crate) fn stamp_whole<B>(request: &mut Request<B>, ambient: &Ambient, now: Instant, whole: &HeaderValue) {
     if Call::of(request, ambient).stamp(now).is_some() {
         request.headers_mut().insert(GRPC_TIMEOUT, whole.clone());
@@ -304,6 +326,11 @@ pub(crate) fn format_timeout(timeout: Duration) -> HeaderValue {
         }
     }
     HeaderValue::from_bytes(&text[at..]).expect("digits and a letter")
+}
+
+/// How long the `grpc-timeout` of a request allows, if it has one.
+fn timeout_of(headers: &HeaderMap) -> Option<Duration> {
+    parse_timeout(header(headers, &GRPC_TIMEOUT)?.as_bytes())
 }
 
 /// The duration of a `grpc-timeout`, or `None` if it is malformed.

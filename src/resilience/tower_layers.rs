@@ -126,7 +126,7 @@ type Sendable = tower::util::MapRequest<Stack, fn(Request<Replay>) -> Request<to
 
 /// Reads a request out of its replay buffer.
 fn sendable(stack: Stack) -> Sendable {
-    stack.map_request(|request| request.map(|replay| replay.body()))
+    stack.map_request(|request| request.map(|replay| replay.body(1)))
 }
 
 /// What tower asks: whether to go on, and for a copy.

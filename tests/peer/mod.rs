@@ -22,6 +22,10 @@ pub(crate) use self::raw::Raw;
 pub(crate) enum Reply {
     /// One message, then OK in trailers.
     Ok,
+    /// The same; the message says how many bytes the request had.
+    Size,
+    /// A status in Trailers-Only headers before the request is read, which nobody ever reads to the end.
+    Early(Code),
     /// A status in Trailers-Only headers.
     Status(Code),
     /// The same, with `grpc-retry-pushback-ms`.
@@ -131,8 +135,17 @@ impl Server {
 
 async fn answer(request: Request<h2::RecvStream>, mut respond: h2::server::SendResponse<Bytes>, reply: Reply) {
     let mut body = request.into_body();
+    if let Reply::Early(code) = reply {
+        let mut response = Response::builder().header("content-type", "application/grpc").body(()).unwrap();
+        response.headers_mut().insert("grpc-status", HeaderValue::from(code as i32));
+        let _stream = respond.send_response(response, true);
+        clock::sleep(Duration::from_secs(1)).await;
+        return;
+    }
+    let mut size = 0;
     while let Some(Ok(data)) = body.data().await {
         let _ = body.flow_control().release_capacity(data.len());
+        size += data.len();
     }
     let mut reply = reply;
     while let Reply::After(pause, then) = reply {
@@ -143,17 +156,21 @@ async fn answer(request: Request<h2::RecvStream>, mut respond: h2::server::SendR
         let builder = Response::builder().header("content-type", "application/grpc");
         builder.body(()).unwrap()
     };
-    let message = || Bytes::from_static(&[0, 0, 0, 0, 2, b'o', b'k']);
+    let message = |reply: &Reply| {
+        let text = if matches!(reply, Reply::Size) { size.to_string() } else { "ok".to_owned() };
+        Bytes::from([&[0, 0, 0, 0, text.len() as u8], text.as_bytes()].concat())
+    };
     let trailers = |code: Code| {
         let mut map = HeaderMap::new();
         map.insert("grpc-status", HeaderValue::from(code as i32));
         map
     };
     match reply {
-        Reply::Ok | Reply::Late(_) => {
+        Reply::Ok | Reply::Size | Reply::Late(_) => {
+            let message = message(&reply);
             let code = if let Reply::Late(code) = reply { code } else { Code::Ok };
             let Ok(mut stream) = respond.send_response(head(), false) else { return };
-            let _ = stream.send_data(message(), false);
+            let _ = stream.send_data(message, false);
             let _ = stream.send_trailers(trailers(code));
         }
         Reply::Status(_) | Reply::Pushback(..) => {
@@ -177,7 +194,7 @@ async fn answer(request: Request<h2::RecvStream>, mut respond: h2::server::SendR
             let _stream = respond.send_response(head(), false);
             std::future::pending::<()>().await;
         }
-        Reply::Disconnect | Reply::After(..) => unreachable!("handled before"),
+        Reply::Disconnect | Reply::Early(_) | Reply::After(..) => unreachable!("handled before"),
     }
 }
 
@@ -287,9 +304,24 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    ask(service, "/test.Echo/Say", request).await
+}
+
+/// The same, of a method of one's own.
+pub(crate) async fn ask<S, B>(
+    service: S,
+    path: &'static str,
+    request: tonic::Request<Vec<u8>>,
+) -> Result<Vec<u8>, Status>
+where
+    S: tower::Service<Request<tonic::body::Body>, Response = Response<B>>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let mut grpc = tonic::client::Grpc::new(service);
     grpc.ready().await.map_err(|error| Status::from_error(error.into()))?;
-    let path = http::uri::PathAndQuery::from_static("/test.Echo/Say");
+    let path = http::uri::PathAndQuery::from_static(path);
     grpc.unary(request, path, Raw).await.map(tonic::Response::into_inner)
 }
 

@@ -12,9 +12,10 @@ use tonic::Code;
 use tracing::Span;
 
 use super::Endpoint;
+use super::call::deadline_exceeded;
 use super::load::Load;
 use super::pool::Lane;
-use crate::clock::{self, Instant};
+use crate::clock::{self, Instant, Sleep};
 use crate::resilience::breaker::BreakerPass;
 use crate::resilience::call::Call;
 use crate::resilience::failure::outcome_of_h2;
@@ -165,11 +166,13 @@ pub struct ChannelBody {
     stream: RecvStream,
     trailers_next: bool,
     attempt: Option<Attempt>,
+    /// Until the caller's deadline, if no layer further out ends the call then.
+    patience: Option<Pin<Box<Sleep>>>,
 }
 
 impl ChannelBody {
-    pub(super) fn new(stream: RecvStream, attempt: Option<Attempt>) -> Self {
-        Self { stream, trailers_next: false, attempt }
+    pub(super) fn new(stream: RecvStream, attempt: Option<Attempt>, patience: Option<Pin<Box<Sleep>>>) -> Self {
+        Self { stream, trailers_next: false, attempt, patience }
     }
 
     fn end(&mut self, outcome: Outcome) {
@@ -190,6 +193,24 @@ impl Body for ChannelBody {
     type Error = BoxError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Poll::Ready(frame) = self.poll_stream(cx) {
+            return Poll::Ready(frame);
+        }
+        let Some(patience) = &mut self.patience else { return Poll::Pending };
+        ready!(patience.as_mut().poll(cx));
+        self.patience = None;
+        // Dropped at the deadline, an attempt has ended with it.
+        self.attempt = None;
+        Poll::Ready(Some(Err(deadline_exceeded())))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.attempt.is_none() && self.stream.is_end_stream()
+    }
+}
+
+impl ChannelBody {
+    fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         if !self.trailers_next {
             match ready!(self.stream.poll_data(cx)) {
                 Some(Ok(data)) => {
@@ -212,10 +233,6 @@ impl Body for ChannelBody {
             }
             Err(error) => Poll::Ready(Some(Err(self.fail(&error)))),
         }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.attempt.is_none() && self.stream.is_end_stream()
     }
 }
 

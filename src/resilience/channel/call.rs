@@ -16,13 +16,14 @@ use http::uri::{Scheme, Uri};
 use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Full;
+use tonic::Code;
 
 use super::body::{Attempt, ChannelBody};
 use super::pool::{Lane, Pick};
 use super::{Channel, Connector, foreign, runner};
-use crate::clock::{self, Instant};
+use crate::clock::{self, Instant, Sleep};
 use crate::resilience::call::{Call, stamp_deadline};
-use crate::resilience::failure::outcome_of_h2;
+use crate::resilience::failure::{outcome_of_error, outcome_of_h2};
 use crate::resilience::{BoxError, CallId, EventKind, Failure, Origin, Outcome};
 
 pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -34,6 +35,8 @@ pub struct ChannelFuture<C: Connector> {
     attempt: u32,
     deadline: Option<(Instant, Origin)>,
     wait_for_ready: Option<bool>,
+    /// Until the caller's deadline, if no layer further out ends the call then.
+    patience: Option<Pin<Box<Sleep>>>,
     /// Transparent retries made so far of requests that may have left the client.
     replays: u32,
     state: State,
@@ -58,10 +61,12 @@ struct Flight {
 
 impl<C: Connector> ChannelFuture<C> {
     pub(super) fn new(channel: Channel<C>, mut request: Request<tonic::body::Body>) -> Self {
-        let context = Call::of(&mut request, &channel.shared.ambient);
+        let context = Call::timed(&mut request, &channel.shared.ambient, clock::now());
         let (call, attempt, wait_for_ready) = (context.number(), context.attempt, context.wait_for_ready);
         let deadline = context.deadline.map(|at| (at, context.deadline_origin));
-        Self { channel, call, attempt, deadline, wait_for_ready, replays: 0, state: State::Picking(Some(request)) }
+        let patience = context.deadline.filter(|_| !context.watched).map(|at| Box::pin(clock::sleep_until(at)));
+        let state = State::Picking(Some(request));
+        Self { channel, call, attempt, deadline, wait_for_ready, patience, replays: 0, state }
     }
 
     /// Hands the request to a connection, if there is one.
@@ -145,6 +150,23 @@ impl<C: Connector> Future for ChannelFuture<C> {
     type Output = Result<Response<ChannelBody>, BoxError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let late = self.patience.as_ref().is_some_and(|patience| patience.deadline() <= clock::now());
+        let unsent = matches!(self.state, State::Picking(_));
+        if !(late && unsent)
+            && let Poll::Ready(answer) = self.poll_answer(cx)
+        {
+            return Poll::Ready(if late && was_cancelled(&answer) { Err(deadline_exceeded()) } else { answer });
+        }
+        let Some(patience) = &mut self.patience else { return Poll::Pending };
+        ready!(patience.as_mut().poll(cx));
+        // The attempt ends here, and its stream with it.
+        self.state = State::Done;
+        Poll::Ready(Err(deadline_exceeded()))
+    }
+}
+
+impl<C: Connector> ChannelFuture<C> {
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<ChannelBody>, BoxError>> {
         loop {
             if let Err(failure) = ready!(self.poll_send(cx)) {
                 self.state = State::Done;
@@ -156,7 +178,8 @@ impl<C: Connector> Future for ChannelFuture<C> {
             match ready!(Pin::new(&mut flight.response).poll(cx)) {
                 Ok(response) => {
                     let State::Flying(flight) = std::mem::replace(&mut self.state, State::Done) else { unreachable!() };
-                    return Poll::Ready(Ok(flight.land(foreign::translated(response))));
+                    let response = flight.land(foreign::translated(response), self.patience.take());
+                    return Poll::Ready(Ok(response));
                 }
                 Err(error) => {
                     if self.replay(&error) {
@@ -178,15 +201,16 @@ impl<C: Connector> Future for ChannelFuture<C> {
 
 impl Flight {
     /// Response headers are here.
-    fn land(self, response: Response<h2::RecvStream>) -> Response<ChannelBody> {
+    fn land(self, response: Response<h2::RecvStream>, patience: Option<Pin<Box<Sleep>>>) -> Response<ChannelBody> {
         let mut upload = self.upload;
-        if !upload.done {
+        let known = Outcome::of_headers(response.headers());
+        // Who has the status already sends no more: what is left of the request belongs to the next attempt.
+        if !upload.done && known.is_none() {
             tokio::spawn(async move {
                 // The server may stop listening at any time; the response says how the call ended.
                 let _ = std::future::poll_fn(|cx| upload.poll(cx)).await;
             });
         }
-        let known = Outcome::of_headers(response.headers());
         let mut attempt = self.attempt;
         match known {
             Some(outcome) => {
@@ -200,8 +224,24 @@ impl Flight {
                 }
             }
         }
-        response.map(|stream| ChannelBody::new(stream, attempt))
+        // Once it is over, nothing bounds it, whatever the body still holds.
+        let patience = patience.filter(|_| known.is_none());
+        response.map(|stream| ChannelBody::new(stream, attempt, patience))
     }
+}
+
+/// Whether the server gave the call up; at the deadline that is the deadline's doing: its timer was faster than ours.
+fn was_cancelled(answer: &Result<Response<ChannelBody>, BoxError>) -> bool {
+    let outcome = match answer {
+        Ok(response) => Outcome::of_headers(response.headers()),
+        Err(error) => Some(outcome_of_error(&**error)),
+    };
+    outcome == Some(Outcome::server(Code::Cancelled))
+}
+
+/// The end of a call whose caller's deadline has come.
+pub(super) fn deadline_exceeded() -> BoxError {
+    Box::new(Failure::new(Code::DeadlineExceeded, Origin::ClientDeadline, "deadline exceeded"))
 }
 
 /// The request as HTTP/2 wants it, with the headers that name the attempt.

@@ -7,6 +7,16 @@ use crate::resilience::invalid::{ensure, ensure_between, ensure_positive};
 use crate::resilience::{Codes, InvalidConfig};
 
 /// When to start further attempts while the first is still running.
+///
+/// ```
+/// use squall::resilience::{HedgeConfig, HedgeDelay};
+/// use std::time::Duration;
+/// let ms = Duration::from_millis;
+/// let delay = HedgeDelay::Learned { quantile: 0.95, initial: ms(50), min: ms(5), max: ms(500) };
+/// HedgeConfig { delay, ..HedgeConfig::default() }.check()?;
+/// assert!(HedgeConfig { attempts: 1, ..HedgeConfig::default() }.check().is_err());
+/// # Ok::<(), squall::resilience::InvalidConfig>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct HedgeConfig {
     /// Attempts in all, the first included; at least 2.
@@ -28,7 +38,7 @@ pub enum HedgeDelay {
     Fixed(Duration),
     /// A quantile of the latencies seen lately, so that only the slowest calls are hedged.
     Learned {
-        /// The quantile, such as 0.95.
+        /// The quantile, such as 0.95; 0.01 to 0.9999.
         quantile: f64,
         /// The delay before anything was learned.
         initial: Duration,

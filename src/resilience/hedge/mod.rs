@@ -4,11 +4,13 @@
 //! save latency, and pays only in the tail: the delay belongs near the 95th percentile, and a budget around it.
 //!
 //! Rule: a non-fatal failure starts the next attempt at once; a fatal one ends the call and all its attempts; a server that
-//! pushes back stops new hedges, but not those under way. Only idempotent calls are hedged.
+//! pushes back stops new hedges, but not those under way, and so does a layer further in that turns one away. Only idempotent calls
+//! are hedged.
 //!
 //! Sources: gRFC A6, "Hedging Policy"; J. Dean, "The Tail at Scale".
 
 mod config;
+mod course;
 mod delay;
 mod future;
 

@@ -65,7 +65,8 @@ impl<S: Service<Request<tonic::body::Body>>> RetryFuture<S> {
     pub(super) fn start(inner: &mut S, common: &Arc<Common<S>>, mut request: Request<tonic::body::Body>) -> Self {
         let way = WayIn::begin();
         let shared = &common.shared;
-        let number = Call::of(&mut request, &shared.ambient).attempt;
+        // Read once, a deadline that the caller wrote into the headers spans all attempts.
+        let number = Call::timed(&mut request, &shared.ambient, way.now()).attempt;
         let (replay, mut parts) = Replay::keep(request, shared.config.buffer_bytes, number);
         let call = parts.extensions.get_or_insert_with(Call::default);
         call.number_from(|| replay.numbers());
@@ -77,7 +78,7 @@ impl<S: Service<Request<tonic::body::Body>>> RetryFuture<S> {
             idempotency: call.idempotency,
             deadline: call.deadline,
         };
-        let attempt = inner.call(Request::from_parts(parts, replay.body()));
+        let attempt = inner.call(Request::from_parts(parts, replay.body(number)));
         let tries = Tries { common: Arc::clone(common), course, call, replay, next: None };
         Self { tries: Some(tries), state: State::Calling { attempt } }
     }
@@ -133,7 +134,7 @@ where
     fn decide(&mut self, failed: Failed, now: Instant) -> Option<Instant> {
         let shared = &self.common.shared;
         let (id, attempt) = (self.call.number(), self.call.attempt);
-        let draw = || shared.ambient.key().named("retry").with(id.0).with(u64::from(attempt)).draw();
+        let draw = || self.common.key.with(id.0).with(u64::from(attempt)).draw();
         let mut decision = self.course.after(failed, &shared.config, now, draw);
         if decision.is_ok() && !self.replay.is_complete() {
             decision = self.course.stop(now, StopReason::Committed);

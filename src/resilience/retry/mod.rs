@@ -20,6 +20,7 @@ pub use self::policy::effective_attempts;
 pub(crate) use self::policy::{Failed, Pushback};
 pub(crate) use self::replay::{Numbers, Replay};
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
@@ -32,6 +33,7 @@ use tower_service::Service;
 use super::budget::Budget;
 use super::watch::Watch;
 use super::{Ambient, BoxError, InvalidConfig};
+use crate::random::Key;
 
 /// A layer that retries.
 ///
@@ -49,6 +51,8 @@ struct Shared {
     config: RetryConfig,
     budget: Option<Arc<dyn Budget>>,
     ambient: Ambient,
+    /// How many services it has been put around.
+    services: AtomicU64,
 }
 
 impl Retry {
@@ -65,7 +69,7 @@ impl Retry {
     pub(crate) fn build(config: RetryConfig, ambient: &Ambient, place: &str) -> Result<Self, InvalidConfig> {
         config.check()?;
         let budget = config.budget.as_ref().map(|budget| budget.build(ambient, place)).transpose()?;
-        Ok(Self { shared: Arc::new(Shared { config, budget, ambient: ambient.clone() }) })
+        Ok(Self { shared: Arc::new(Shared { config, budget, ambient: ambient.clone(), services: AtomicU64::new(0) }) })
     }
 
     /// In these surroundings.
@@ -99,6 +103,19 @@ struct Common<S> {
     shared: Arc<Shared>,
     /// Where second attempts take their service from, so that first ones need not clone it.
     prototype: Mutex<S>,
+    /// The root of the draws for its pauses.
+    key: Key,
+}
+
+impl Shared {
+    /// Calls of two services may have the same numbers, if somebody further out numbers them: each service draws from a key of its own.
+    fn next_key(&self) -> Key {
+        let key = self.ambient.key().named("retry");
+        match self.services.fetch_add(1, Ordering::Relaxed) {
+            0 => key,
+            further => key.with(further),
+        }
+    }
 }
 
 impl<S: Clone> Common<S> {
@@ -110,8 +127,10 @@ impl<S: Clone> Common<S> {
 impl<S: Clone> RetryService<S> {
     /// Retries calls to `inner` by a layer that may not be there.
     pub(crate) fn maybe(inner: S, retry: Option<&Retry>) -> Self {
-        let common = retry
-            .map(|retry| Arc::new(Common { shared: Arc::clone(&retry.shared), prototype: Mutex::new(inner.clone()) }));
+        let common = retry.map(|retry| {
+            let (shared, prototype) = (Arc::clone(&retry.shared), Mutex::new(inner.clone()));
+            Arc::new(Common { key: shared.next_key(), shared, prototype })
+        });
         Self { inner, common }
     }
 }
@@ -135,5 +154,22 @@ where
             Some(common) => RetryFuture::start(&mut self.inner, common, request),
             None => RetryFuture::once(&mut self.inner, request),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One layer around two services, whose calls some layer further out numbers from 0 each: their pauses differ all the same.
+    #[test]
+    fn every_service_of_a_layer_draws_its_own_pauses() {
+        let retry = Retry::new(RetryConfig::default()).unwrap();
+        let first_pause = || {
+            let key = retry.layer(()).common.unwrap().key;
+            key.with(0).with(1).draw().value().to_bits()
+        };
+        let pauses: std::collections::BTreeSet<u64> = (0..100).map(|_| first_pause()).collect();
+        assert_eq!(pauses.len(), 100);
     }
 }

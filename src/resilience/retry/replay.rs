@@ -1,7 +1,9 @@
 //! The replay buffer: a request that can be sent more than once.
 //!
 //! Frames are kept as they pass by, sharing their bytes with what is sent, so that a unary request costs no copy. Once a
-//! request outgrows the buffer it can be sent only once: the call is committed (gRFC A6, "When Retries are Valid").
+//! request outgrows the buffer it can be sent only once: the call is committed (gRFC A6, "When Retries are Valid") to the attempt that
+//! was furthest. Another that still needs what is forgotten fails, and so does every attempt when the application's own stream
+//! does: a server must never take a part of a request for all of it.
 //!
 //! Rule: all that a unary call must keep in order to be repeated lies in one allocation; the body that reads it is another.
 
@@ -104,9 +106,13 @@ struct State {
     others: Vec<Bytes>,
     bytes: usize,
     bytes_max: usize,
-    overflown: bool,
-    failed: bool,
-    /// Attempts that wait for the source besides the one whose waker it holds.
+    /// How many frames the application has handed over.
+    passed: usize,
+    /// The attempt that took the frame for which there was no room.
+    committed: Option<u32>,
+    /// How the application's stream has failed.
+    failed: Option<Status>,
+    /// Attempts that wait for the source. It knows only the last that asked; that one wakes the others.
     waiting: Vec<Waker>,
 }
 
@@ -120,23 +126,24 @@ impl Replay {
             others: Vec::new(),
             bytes: 0,
             bytes_max,
-            overflown: false,
-            failed: false,
+            passed: 0,
+            committed: None,
+            failed: None,
             waiting: Vec::new(),
         };
         let kept = Kept { head: Head::of(&parts), highest: AtomicU32::new(attempt), body: Mutex::new(state) };
         (Self(Arc::new(kept)), parts)
     }
 
-    /// A body from the beginning.
-    pub(crate) fn body(&self) -> tonic::body::Body {
-        tonic::body::Body::new(ReplayBody { replay: self.clone(), next: 0 })
+    /// A body from the beginning, for the attempt of this number.
+    pub(crate) fn body(&self, attempt: u32) -> tonic::body::Body {
+        tonic::body::Body::new(ReplayBody { replay: self.clone(), attempt, next: 0 })
     }
 
     /// The request once more, for the attempt that `call` says.
     pub(crate) fn request(&self, call: Call) -> Request<tonic::body::Body> {
         let head = &self.0.head;
-        let mut request = Request::new(self.body());
+        let mut request = Request::new(self.body(call.attempt));
         *request.method_mut() = head.method.clone();
         *request.uri_mut() = head.uri.clone();
         *request.version_mut() = head.version;
@@ -157,7 +164,12 @@ impl Replay {
     /// Whether the request can still be sent once more.
     pub(crate) fn is_complete(&self) -> bool {
         let state = self.lock();
-        !state.overflown && !state.failed
+        state.committed.is_none() && state.failed.is_none()
+    }
+
+    /// Whether the call is committed to another attempt than this one.
+    pub(crate) fn is_committed_elsewhere(&self, attempt: u32) -> bool {
+        self.lock().committed.is_some_and(|committed| committed != attempt)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -180,12 +192,22 @@ impl State {
         }
     }
 
-    /// Takes the next frame from the application, and keeps it if there is room.
-    fn pull(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+    /// Whether a frame is forgotten.
+    fn is_lost(&self, number: usize) -> bool {
+        self.committed.is_some() && number < self.passed
+    }
+
+    /// Takes the next frame from the application for an attempt, and keeps it if there is room.
+    fn pull(&mut self, attempt: u32, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if let Some(status) = &self.failed {
+            return Poll::Ready(Some(Err(status.clone())));
+        }
         let Some(source) = &mut self.source else { return Poll::Ready(None) };
         match Pin::new(source).poll_frame(cx) {
             Poll::Pending => {
-                self.waiting.push(cx.waker().clone());
+                if !self.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+                    self.waiting.push(cx.waker().clone());
+                }
                 Poll::Pending
             }
             Poll::Ready(None) => {
@@ -194,22 +216,23 @@ impl State {
             }
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(data) = frame.data_ref() {
-                    self.keep(data.clone());
+                    self.keep(data.clone(), attempt);
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(status))) => {
-                self.failed = true;
+                self.failed = Some(status.clone());
                 self.source = None;
                 Poll::Ready(Some(Err(status)))
             }
         }
     }
 
-    fn keep(&mut self, data: Bytes) {
-        self.bytes += data.len();
-        if self.overflown || self.bytes > self.bytes_max {
-            self.overflown = true;
+    fn keep(&mut self, data: Bytes, attempt: u32) {
+        self.passed += 1;
+        self.bytes = self.bytes.saturating_add(data.len());
+        if self.committed.is_some() || self.bytes > self.bytes_max {
+            self.committed.get_or_insert(attempt);
             (self.first, self.others) = (None, Vec::new());
         } else if self.first.is_none() {
             self.first = Some(data);
@@ -222,6 +245,7 @@ impl State {
 /// The body of one attempt: what is remembered, then what comes.
 struct ReplayBody {
     replay: Replay,
+    attempt: u32,
     next: usize,
 }
 
@@ -230,30 +254,31 @@ impl Body for ReplayBody {
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let next = self.next;
-        let (polled, woken) = {
-            let mut state = self.replay.lock();
-            if let Some(data) = state.frame(next) {
-                (Poll::Ready(Some(Ok(Frame::data(data.clone())))), Vec::new())
-            } else {
-                let polled = state.pull(cx);
-                let woken = if polled.is_ready() { std::mem::take(&mut state.waiting) } else { Vec::new() };
-                (polled, woken)
-            }
-        };
-        for waker in woken {
-            waker.wake();
+        let mut state = self.replay.lock();
+        if let Some(data) = state.frame(self.next).cloned() {
+            drop(state);
+            self.next += 1;
+            return Poll::Ready(Some(Ok(Frame::data(data))));
         }
-        self.next += 1;
-        if polled.is_pending() {
-            self.next = next;
+        if state.is_lost(self.next) {
+            return Poll::Ready(Some(Err(Status::cancelled(
+                "the request outgrew its replay buffer on another attempt",
+            ))));
+        }
+        let polled = state.pull(self.attempt, cx);
+        if polled.is_ready() {
+            let waiting = std::mem::take(&mut state.waiting);
+            drop(state);
+            self.next += 1;
+            wake(waiting);
         }
         polled
     }
 
     fn is_end_stream(&self) -> bool {
         let state = self.replay.lock();
-        state.frame(self.next).is_none() && state.source.as_ref().is_none_or(Body::is_end_stream)
+        let over = state.failed.is_none() && state.source.as_ref().is_none_or(Body::is_end_stream);
+        over && state.frame(self.next).is_none() && !state.is_lost(self.next)
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -261,9 +286,24 @@ impl Body for ReplayBody {
     }
 }
 
+/// Whoever waits for the source may have waited through this attempt's waker.
+impl Drop for ReplayBody {
+    fn drop(&mut self) {
+        let waiting = std::mem::take(&mut self.replay.lock().waiting);
+        wake(waiting);
+    }
+}
+
+fn wake(waiting: Vec<Waker>) {
+    for waker in waiting {
+        waker.wake();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::StreamExt;
     use http_body_util::{BodyExt, Full};
 
     fn check(size: usize, bytes_max: usize, complete: bool) {
@@ -271,10 +311,10 @@ mod tests {
         let request = Request::new(tonic::body::Body::new(Full::new(content.clone())));
         let (replay, _) = Replay::keep(request, bytes_max, 1);
         let read = |body: tonic::body::Body| tokio_test::block_on(body.collect()).unwrap().to_bytes();
-        assert_eq!(read(replay.body()), content);
+        assert_eq!(read(replay.body(1)), content);
         assert_eq!(replay.is_complete(), complete, "{size} bytes in a buffer of {bytes_max}");
         if complete {
-            assert_eq!(read(replay.body()), content, "the second time");
+            assert_eq!(read(replay.body(1)), content, "the second time");
         }
     }
 
@@ -295,6 +335,85 @@ mod tests {
             }
             assert_eq!(Headers::of(&headers).restore(), headers, "{count}");
         }
+    }
+
+    /// A request of several frames, each of which the test hands over.
+    fn fed() -> (tokio::sync::mpsc::UnboundedSender<Result<&'static str, Status>>, tonic::body::Body) {
+        let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel::<Result<&'static str, Status>>();
+        let frames = futures_util::stream::poll_fn(move |cx| receiver.poll_recv(cx));
+        let frames = frames.map(|frame| frame.map(|text| Frame::data(Bytes::from_static(text.as_bytes()))));
+        (sender, tonic::body::Body::new(http_body_util::StreamBody::new(frames)))
+    }
+
+    type Read = tokio_test::task::Spawn<tonic::body::Body>;
+
+    /// What a body gives next: a frame, `Err`, or `None` at the end.
+    fn next(body: &mut Read) -> Poll<Option<Result<Bytes, tonic::Code>>> {
+        let frame = body.enter(|cx, body| body.poll_frame(cx));
+        frame.map(|frame| {
+            frame.map(|frame| frame.map(|frame| frame.into_data().unwrap()).map_err(|status| status.code()))
+        })
+    }
+
+    fn two(bytes_max: usize) -> (tokio::sync::mpsc::UnboundedSender<Result<&'static str, Status>>, Replay, [Read; 2]) {
+        let (sender, source) = fed();
+        let (replay, _) = Replay::keep(Request::new(source), bytes_max, 1);
+        let bodies = [1, 2].map(|attempt| tokio_test::task::spawn(replay.body(attempt)));
+        (sender, replay, bodies)
+    }
+
+    fn frame(text: &'static str) -> Poll<Option<Result<Bytes, tonic::Code>>> {
+        Poll::Ready(Some(Ok(Bytes::from_static(text.as_bytes()))))
+    }
+
+    const FAILED: Poll<Option<Result<Bytes, tonic::Code>>> = Poll::Ready(Some(Err(tonic::Code::Cancelled)));
+
+    /// Two attempts at once, and the buffer overflows: the one ahead goes on, the other must not send the rest as if it were all.
+    #[test]
+    fn an_attempt_that_lags_behind_a_full_buffer_fails() {
+        let (sender, replay, [mut ahead, mut behind]) = two(4);
+        sender.send(Ok("abc")).unwrap();
+        assert_eq!([next(&mut ahead), next(&mut behind)], [frame("abc"), frame("abc")]);
+        assert!(!replay.is_committed_elsewhere(2));
+        sender.send(Ok("de")).unwrap();
+        sender.send(Ok("f")).unwrap();
+        drop(sender);
+        assert_eq!(next(&mut ahead), frame("de"));
+        assert!(!replay.is_complete() && replay.is_committed_elsewhere(2) && !replay.is_committed_elsewhere(1));
+        assert!(!behind.is_end_stream());
+        assert_eq!(next(&mut behind), FAILED);
+        assert_eq!([next(&mut ahead), next(&mut ahead)], [frame("f"), Poll::Ready(None)]);
+        assert_eq!(next(&mut behind), FAILED);
+    }
+
+    /// An application that gives up half-way has given up all attempts: none may end as if that were the whole request.
+    #[test]
+    fn a_stream_that_fails_fails_every_attempt() {
+        let (sender, replay, [mut first, mut second]) = two(100);
+        sender.send(Ok("abc")).unwrap();
+        sender.send(Err(Status::cancelled("changed my mind"))).unwrap();
+        drop(sender);
+        assert_eq!([next(&mut first), next(&mut first)], [frame("abc"), FAILED]);
+        assert_eq!(next(&mut second), frame("abc"));
+        assert!(!second.is_end_stream());
+        assert_eq!(next(&mut second), FAILED);
+        assert!(!replay.is_complete());
+    }
+
+    /// The source knows only the attempt that asked last. When that one is cancelled, the others must ask themselves.
+    #[test]
+    fn an_attempt_that_is_dropped_wakes_those_who_waited_through_it() {
+        let (sender, replay, [mut first, mut second]) = two(100);
+        for _ in 0..3 {
+            assert!(next(&mut first).is_pending() && next(&mut second).is_pending());
+        }
+        assert_eq!(replay.lock().waiting.len(), 2, "however often they have asked");
+        drop(second);
+        assert!(first.is_woken());
+        assert!(next(&mut first).is_pending());
+        sender.send(Ok("abc")).unwrap();
+        assert!(first.is_woken());
+        assert_eq!(next(&mut first), frame("abc"));
     }
 
     /// Exactly what fits is kept: one byte more, and the call is committed.

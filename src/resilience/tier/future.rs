@@ -12,7 +12,8 @@ use tower_service::Service;
 
 use super::timers::{Struck, Timers};
 use super::{Parts, TierBody, enter};
-use crate::clock::Sleep;
+use crate::clock::{self, Sleep};
+use crate::resilience::call::restamp_deadline;
 use crate::resilience::failure::outcome_of_error;
 use crate::resilience::gate::{End, Gate, Pass};
 use crate::resilience::moment::{self, Watchful, WayOut};
@@ -82,7 +83,9 @@ where
                 }
                 StateProjection::Waiting { queue, held } => {
                     let Poll::Ready(turn) = queue.poll(cx) else { break };
-                    let (mut inner, request, parts) = *held.take().expect("a queue ends once");
+                    let (mut inner, mut request, parts) = *held.take().expect("a queue ends once");
+                    // What was written before the wait would let the server work on for a caller who has left.
+                    restamp_deadline(&mut request, &parts.ambient, clock::now());
                     let next = match turn {
                         Ok(pass) => enter(&mut inner, &parts, request, Some(pass), this.timers),
                         Err(failure) => State::failed(Box::new(failure)),

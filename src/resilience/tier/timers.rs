@@ -8,7 +8,7 @@ use http::{HeaderValue, Request};
 use tonic::Code;
 
 use crate::clock::{self, Instant, Sleep};
-use crate::resilience::call::{Call, CallDeadline, stamp_deadline, stamp_whole};
+use crate::resilience::call::{Call, stamp_deadline, stamp_whole};
 use crate::resilience::gate::{End, Pass};
 use crate::resilience::moment::{Watchful, WayOut};
 use crate::resilience::{Ambient, BoxError, CallId, Failure, Origin, Outcome};
@@ -25,23 +25,20 @@ pub(crate) struct Bound {
 impl Bound {
     /// Bounds the call of `request`, and says so in its headers.
     pub(super) fn begin<B>(&self, request: &mut Request<B>, ambient: &Ambient, now: Instant) -> Timer {
-        // A caller that set a `grpc-timeout` of its own, as tonic's `set_timeout` does, has bounded the call, too.
-        if Call::of(request, ambient).deadline.is_none()
-            && let Some(CallDeadline(set)) = CallDeadline::of_headers(request.headers())
-        {
-            Call::of(request, ambient).bound(set, Origin::ClientDeadline);
-        }
-        let call = Call::of(request, ambient);
+        let call = Call::timed(request, ambient, now);
+        call.watched = true;
         let number = call.number();
         let (earlier, deadline) = (call.deadline, now + self.timeout);
         call.bound(deadline, self.origin);
+        let origin = call.deadline_origin;
         match earlier {
-            // Whoever set the earlier deadline outside of us watches it; if it was the caller alone, nobody does but us.
+            // Whoever set the earlier deadline outside of us watches it; if it was the caller alone, nobody does but us. It stays
+            // what it was: the timeout of an attempt further out may be retried there.
             Some(earlier) if earlier <= deadline => {
                 if self.stamp.is_some() {
                     stamp_deadline(request, ambient, now);
                 }
-                Timer { call: number, deadline: earlier, origin: Origin::ClientDeadline }
+                Timer { call: number, deadline: earlier, origin }
             }
             _ => {
                 call.unstamp();
