@@ -13,7 +13,7 @@ pub struct BreakerConfig {
     pub name: String,
     /// What opens it.
     pub trip: Trip,
-    /// Attempts that take at least this long count as slow, and what share of slow ones opens it too.
+    /// Attempts that take longer than this count as slow, and what share of slow ones opens it too.
     pub slow: Option<SlowCalls>,
     /// How long it stays open before it lets probes through.
     pub open: Duration,
@@ -66,7 +66,7 @@ pub enum BreakerWindow {
 /// When slowness opens a breaker.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SlowCalls {
-    /// From which latency on an attempt is slow.
+    /// An attempt that takes longer is slow.
     pub threshold: Duration,
     /// Which share of slow attempts opens it, in (0, 1].
     pub rate: f64,
@@ -128,12 +128,13 @@ impl BreakerConfig {
         ensure(!self.failures.contains(tonic::Code::Ok), "breaker.failures", "OK is not a failure")
     }
 
-    /// How many failed probes out of all keep it from closing.
-    pub(super) fn probe_failures_max(&self) -> u32 {
-        let rate = match self.trip {
-            Trip::Consecutive { .. } => return 1,
-            Trip::FailureRate { rate, .. } | Trip::Ewma { rate, .. } => rate,
+    /// How many failed probes out of all keep it from closing, and how many slow ones.
+    pub(super) fn probe_limits(&self) -> (u32, u32) {
+        let share = |rate: f64| (libm::ceil(rate * f64::from(self.probes) - 1e-9) as u32).max(1);
+        let failed = match self.trip {
+            Trip::Consecutive { .. } => 1,
+            Trip::FailureRate { rate, .. } | Trip::Ewma { rate, .. } => share(rate),
         };
-        (libm::ceil(rate * f64::from(self.probes) - 1e-9) as u32).max(1)
+        (failed, self.slow.map_or(u32::MAX, |slow| share(slow.rate)))
     }
 }

@@ -32,7 +32,16 @@ pub(crate) struct Machine {
 enum State {
     Closed,
     Open { until: Instant },
-    HalfOpen { admitted: u32, ended: u32, failed: u32 },
+    HalfOpen(Probes),
+}
+
+/// The probes of a half-open breaker, and how they went.
+#[derive(Debug, Default)]
+struct Probes {
+    admitted: u32,
+    ended: u32,
+    failed: u32,
+    slow: u32,
 }
 
 /// What the breaker remembers while it is closed.
@@ -40,8 +49,12 @@ enum State {
 #[derive(Debug)]
 enum History {
     Row(u32),
-    /// Failed and slow, oldest first.
-    Count(VecDeque<(bool, bool)>),
+    /// Failed and slow, oldest first, and how many of each there are.
+    Count {
+        results: VecDeque<(bool, bool)>,
+        failed: u32,
+        slow: u32,
+    },
     /// Attempts, failures, slow ones.
     Time(Window<3>),
     Decaying {
@@ -55,7 +68,7 @@ impl Machine {
         let history = match config.trip {
             Trip::Consecutive { .. } => History::Row(0),
             Trip::FailureRate { window: BreakerWindow::Count(count), .. } => {
-                History::Count(VecDeque::with_capacity(count as usize))
+                History::Count { results: VecDeque::with_capacity(count as usize), failed: 0, slow: 0 }
             }
             Trip::FailureRate { window: BreakerWindow::Time(length), .. } => History::Time(Window::new(length)),
             Trip::Ewma { .. } => History::Decaying { at: Instant::ORIGIN, sums: [0.0; 3] },
@@ -73,7 +86,7 @@ impl Machine {
         match self.state {
             State::Closed => BreakerState::Closed,
             State::Open { .. } => BreakerState::Open,
-            State::HalfOpen { .. } => BreakerState::HalfOpen,
+            State::HalfOpen(_) => BreakerState::HalfOpen,
         }
     }
 
@@ -82,7 +95,7 @@ impl Machine {
         match self.state {
             State::Closed => true,
             State::Open { until } => now >= until,
-            State::HalfOpen { admitted, .. } => admitted < config.probes,
+            State::HalfOpen(Probes { admitted, .. }) => admitted < config.probes,
         }
     }
 
@@ -92,15 +105,15 @@ impl Machine {
         if let State::Open { until } = self.state
             && now >= until
         {
-            transition = self.enter(State::HalfOpen { admitted: 0, ended: 0, failed: 0 });
+            transition = self.enter(State::HalfOpen(Probes::default()));
         }
         let ticket = Ticket { generation: self.generation };
         let admitted = match &mut self.state {
             State::Closed => true,
             State::Open { .. } => false,
-            State::HalfOpen { admitted, .. } => {
-                let free = *admitted < config.probes;
-                *admitted += u32::from(free);
+            State::HalfOpen(probes) => {
+                let free = probes.admitted < config.probes;
+                probes.admitted += u32::from(free);
                 free
             }
         };
@@ -119,20 +132,22 @@ impl Machine {
         if ticket.generation != self.generation {
             return None;
         }
-        let slow = config.slow.is_some_and(|slow| latency >= slow.threshold);
+        let slow = config.slow.is_some_and(|slow| latency > slow.threshold);
         match &mut self.state {
             State::Open { .. } => None,
             State::Closed => {
                 let tripped = self.history.add(config, now, failed, slow);
                 if tripped { self.enter(State::Open { until: now + config.open }) } else { None }
             }
-            State::HalfOpen { ended, failed: failures, .. } => {
-                *ended += 1;
-                *failures += u32::from(failed || slow);
-                if *failures >= config.probe_failures_max() {
+            State::HalfOpen(probes) => {
+                probes.ended += 1;
+                probes.failed += u32::from(failed);
+                probes.slow += u32::from(slow);
+                let (failed_max, slow_max) = config.probe_limits();
+                if probes.failed >= failed_max || probes.slow >= slow_max {
                     return self.enter(State::Open { until: now + config.open });
                 }
-                if *ended >= config.probes {
+                if probes.ended >= config.probes {
                     self.history.clear();
                     return self.enter(State::Closed);
                 }
@@ -144,9 +159,9 @@ impl Machine {
     /// An attempt was given up, or ended in a way that says nothing: its probe is free again.
     pub(crate) fn release(&mut self, ticket: Ticket) {
         if ticket.generation == self.generation
-            && let State::HalfOpen { admitted, .. } = &mut self.state
+            && let State::HalfOpen(probes) = &mut self.state
         {
-            *admitted -= 1;
+            probes.admitted -= 1;
         }
     }
 
@@ -167,14 +182,20 @@ impl History {
                 *row = if failed { *row + 1 } else { 0 };
                 return *row >= failures;
             }
-            (Self::Count(results), Trip::FailureRate { window: BreakerWindow::Count(count), .. }) => {
-                if results.len() == count as usize {
-                    results.pop_front();
+            (
+                Self::Count { results, failed: failures, slow: slow_calls },
+                Trip::FailureRate { window: BreakerWindow::Count(count), .. },
+            ) => {
+                if results.len() == count as usize
+                    && let Some((failed, slow)) = results.pop_front()
+                {
+                    *failures -= u32::from(failed);
+                    *slow_calls -= u32::from(slow);
                 }
                 results.push_back((failed, slow));
-                let count =
-                    |pick: fn(&(bool, bool)) -> bool| results.iter().filter(|result| pick(result)).count() as f64;
-                [results.len() as f64, count(|result| result.0), count(|result| result.1)]
+                *failures += u32::from(failed);
+                *slow_calls += u32::from(slow);
+                [results.len() as f64, f64::from(*failures), f64::from(*slow_calls)]
             }
             (Self::Time(window), _) => window.add(now, numbers),
             (Self::Decaying { at, sums }, Trip::Ewma { half_life, .. }) => {
@@ -202,7 +223,10 @@ impl History {
     fn clear(&mut self) {
         match self {
             Self::Row(row) => *row = 0,
-            Self::Count(results) => results.clear(),
+            Self::Count { results, failed, slow } => {
+                results.clear();
+                (*failed, *slow) = (0, 0);
+            }
             Self::Time(window) => window.clear(),
             Self::Decaying { sums, .. } => *sums = [0.0; 3],
         }
@@ -223,11 +247,41 @@ mod tests {
             ..BreakerConfig::default()
         };
         let mut machine = Machine::new(&config);
-        for (n, latency) in [second / 2, second, second / 2, second].into_iter().enumerate() {
+        // What takes just as long as allowed is not slow.
+        let slow = second + Duration::from_nanos(1);
+        for (n, latency) in [slow, second, second / 2, slow].into_iter().enumerate() {
             let (ticket, _) = machine.admit(&config, Instant::ORIGIN);
             machine.record(&config, Instant::ORIGIN, ticket.unwrap(), false, latency);
             assert_eq!(machine.state() == BreakerState::Open, n == 3);
         }
+    }
+
+    /// As in resilience4j: probes are judged by both rates, each on its own.
+    #[test]
+    fn probes_that_are_slow_count_as_slow_and_not_as_failed() {
+        let second = Duration::from_secs(1);
+        let config = BreakerConfig {
+            trip: Trip::FailureRate { rate: 0.5, window: BreakerWindow::Count(4), min_calls: 4 },
+            slow: Some(super::super::SlowCalls { threshold: second, rate: 0.75 }),
+            probes: 4,
+            ..BreakerConfig::default()
+        };
+        let after = |probes: [(bool, u32); 4]| {
+            let mut machine = Machine::new(&config);
+            machine.enter(State::HalfOpen(Probes::default()));
+            for (failed, seconds) in probes {
+                let (Some(ticket), _) = machine.admit(&config, Instant::ORIGIN) else { break };
+                machine.record(&config, Instant::ORIGIN, ticket, failed, seconds * second);
+            }
+            machine.state()
+        };
+        assert_eq!(
+            after([(false, 2), (false, 2), (false, 0), (true, 0)]),
+            BreakerState::Closed,
+            "half slow, a quarter failed"
+        );
+        assert_eq!(after([(false, 2), (false, 2), (false, 2), (false, 0)]), BreakerState::Open, "three quarters slow");
+        assert_eq!(after([(true, 0), (true, 0), (false, 0), (false, 0)]), BreakerState::Open, "half failed");
     }
 
     /// The past fades: after ten half-lives a burst of failures weighs a thousandth.

@@ -148,6 +148,12 @@ pub struct BreakerPass {
 }
 
 impl BreakerPass {
+    fn release(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.breaker.machine().release(ticket);
+        }
+    }
+
     fn record(&mut self, now: Instant, failed: bool) {
         let Some(ticket) = self.ticket.take() else { return };
         let latency: Duration = now - self.started;
@@ -158,8 +164,9 @@ impl BreakerPass {
 
 impl Pass for BreakerPass {
     fn ended(mut self, end: End) {
-        if let Some(failed) = verdict(end.outcome, &self.breaker.0.config) {
-            self.record(end.at(), failed);
+        match verdict(end.outcome, &self.breaker.0.config) {
+            Some(failed) => self.record(end.at(), failed),
+            None => self.release(),
         }
     }
 }
@@ -170,7 +177,7 @@ pub(crate) fn verdict(outcome: Outcome, config: &BreakerConfig) -> Option<bool> 
     (!silent).then(|| config.failures.contains(outcome.code))
 }
 
-/// What says nothing, or was given up early, leaves no trace.
+/// What is given up early leaves no trace.
 impl Drop for BreakerPass {
     fn drop(&mut self) {
         if self.ticket.is_none() {
@@ -179,8 +186,8 @@ impl Drop for BreakerPass {
         let now = clock::now();
         if now >= self.until {
             self.record(now, self.breaker.0.config.failures.contains(Code::DeadlineExceeded));
-        } else if let Some(ticket) = self.ticket.take() {
-            self.breaker.machine().release(ticket);
+        } else {
+            self.release();
         }
     }
 }
@@ -194,5 +201,24 @@ impl fmt::Debug for BreakerPass {
 impl fmt::Debug for Breaker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Breaker").field("name", &self.0.name).field("state", &self.state()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A limit further in turns a call away at the very moment of its deadline: it has said nothing, and is given back.
+    #[test]
+    fn a_rejection_further_in_says_nothing_at_the_deadline_either() {
+        let config = BreakerConfig { trip: Trip::Consecutive { failures: 1 }, ..BreakerConfig::default() };
+        let breaker = Breaker::new(config).unwrap();
+        let deadline = Some(Instant::ORIGIN);
+        let pass = breaker.enter(Instant::ORIGIN, deadline, &Ambient::default(), CallId(1), 1).unwrap();
+        pass.ended(End::here(Outcome { code: Code::ResourceExhausted, origin: Origin::Limiter }, CallId(1)));
+        assert_eq!(breaker.state(), BreakerState::Closed);
+        // Dropped then, it has timed out.
+        drop(breaker.enter(Instant::ORIGIN, deadline, &Ambient::default(), CallId(2), 1));
+        assert_eq!(breaker.state(), BreakerState::Open);
     }
 }

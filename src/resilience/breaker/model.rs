@@ -8,7 +8,7 @@ use super::{BreakerConfig, BreakerWindow, Machine, SlowCalls, Ticket, Trip};
 use crate::clock::Instant;
 use crate::resilience::BreakerState;
 
-/// From which latency on an attempt is slow.
+/// An attempt that takes longer is slow.
 const SLOW: Duration = Duration::from_nanos(5);
 
 /// The end of an attempt, at a time in nanoseconds.
@@ -52,8 +52,15 @@ impl Model {
         self.out -= 1;
         self.results.push(seen);
         if self.state == BreakerState::HalfOpen {
-            let bad = self.results.iter().filter(|one| one.failed || one.slow).count() as u32;
-            if bad >= self.config.probe_failures_max() {
+            let share = |pick: fn(&Seen) -> bool| {
+                self.results.iter().filter(|one| pick(one)).count() as f64 / f64::from(self.config.probes)
+            };
+            let (failed, slow) = (share(|one| one.failed), share(|one| one.slow));
+            let too_many = match self.config.trip {
+                Trip::Consecutive { .. } => failed > 0.0,
+                Trip::FailureRate { rate, .. } | Trip::Ewma { rate, .. } => failed >= rate - 1e-9,
+            };
+            if too_many || self.config.slow.is_some_and(|limit| slow >= limit.rate - 1e-9) {
                 self.enter(BreakerState::Open, seen.at);
             } else if self.results.len() as u32 >= self.config.probes {
                 self.enter(BreakerState::Closed, seen.at);
@@ -159,7 +166,7 @@ proptest! {
                     machine.release(ticket);
                     model.out -= u32::from(current);
                 } else {
-                    let (failed, latency) = (action == 2, if late { SLOW } else { Duration::ZERO });
+                    let (failed, latency) = (action == 2, if late { SLOW * 2 } else { SLOW });
                     machine.record(&config, at, ticket, failed, latency);
                     if current {
                         model.record(Seen { at: now, failed, slow: late && config.slow.is_some() });
