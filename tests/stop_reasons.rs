@@ -133,3 +133,17 @@ fn a_shared_budget_is_one_budget() {
     };
     assert_eq!((served(Scope::Client), served(Scope::Shared)), (20, 12));
 }
+
+/// smithy-rs, `token_bucket.rs`: a transient failure costs 10, throttling 5. Of ten tokens one retry is left for the one, two for the
+/// other.
+#[test]
+fn the_aws_sdks_charge_more_for_what_is_transient() {
+    let kind = BudgetKind::AwsSdk { capacity: 10, cost: 5, timeout_cost: 10 };
+    let on = Codes::of(&[Code::Unavailable, Code::Internal, Code::DeadlineExceeded, Code::ResourceExhausted]);
+    let config = || RetryConfig { on, budget: budget(kind), ..plain() };
+    for code in [Code::Unavailable, Code::Internal, Code::DeadlineExceeded] {
+        check(config(), Reply::Status(code), StopReason::Budget, 2);
+    }
+    check(config(), Reply::Disconnect, StopReason::Budget, 2);
+    check(config(), Reply::Status(Code::ResourceExhausted), StopReason::Budget, 3);
+}

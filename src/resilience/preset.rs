@@ -15,6 +15,13 @@ use super::retry::RetryConfig;
 use super::{Codes, LayerConfig, Strategy};
 
 /// A strategy that comes with the crate.
+///
+/// ```
+/// use squall::resilience::{Ambient, Preset, Target, Tcp, build};
+/// let strategy = Preset::named("envoy-default").expect("it comes with the crate").strategy();
+/// let client = build(&strategy, Target::fixed("telemetry", ["127.0.0.1:50051"]), Tcp, &Ambient::default())?;
+/// # Ok::<(), squall::resilience::InvalidConfig>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Preset {
     /// The name in scenario files.
@@ -93,7 +100,7 @@ fn envoy() -> Strategy {
     layers(vec![LayerConfig::Deadline(Duration::from_secs(15)), LayerConfig::Limit(limit), LayerConfig::Retry(retry)])
 }
 
-/// The SDKs retry throttling as well, with the same cost as other errors; timeouts cost twice as much.
+/// The SDKs retry throttling as well; timeouts and other transient failures cost twice as much.
 fn aws() -> Strategy {
     let retry = RetryConfig {
         attempts: 3,

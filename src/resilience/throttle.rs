@@ -3,10 +3,12 @@
 //! Rejecting a call costs a server work, too. When most calls are rejected, the client drops a share of them before they are
 //! sent, and that share follows how many the server accepts.
 //!
-//! Rule: a call counts as a request before it is decided whether it is sent, also when it is not: the pressure the application puts
-//! on is what the share is a share of.
+//! Rule: by the SRE book's formula a call counts as a request before it is decided whether it is sent, also when it is not: the
+//! pressure the application puts on is what the share is a share of. Envoy counts a request when it has ended, and those it turns
+//! away not at all, or the share would never fall back to zero.
 //!
-//! Sources: SRE book, "Handling Overload", client-side throttling; Envoy, `admission_control_filter.rst`.
+//! Sources: SRE book, "Handling Overload", client-side throttling; Envoy, `admission_control_filter.rst` and
+//! `admission_control.cc`.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -15,11 +17,12 @@ use std::time::Duration;
 use tonic::Code;
 
 use super::budget::Scope;
+use super::call::Call;
 use super::gate::{Admission, Caller, End, Gate, GateLayer, NoQueue, Pass};
 use super::invalid::{ensure, ensure_between, ensure_positive};
 use super::window::Window;
-use super::{Ambient, Codes, EventKind, Failure, InvalidConfig, Origin};
-use crate::clock::Instant;
+use super::{Ambient, Codes, EventKind, Failure, InvalidConfig, Origin, Outcome};
+use crate::clock::{self, Instant};
 
 /// When to turn calls away.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,14 +43,14 @@ pub struct ThrottleConfig {
 pub enum ThrottleRule {
     /// `max(0, (requests - k * accepts) / (requests + 1))`.
     Sre {
-        /// How many requests are sent for one that is accepted; 2 in the book.
+        /// How many requests are sent for one that is accepted; 2 in the book, at least 1.
         k: f64,
     },
     /// `max(0, (requests - accepts / threshold) / (requests + 1)) ^ (1 / aggression)`, at most `max`.
     EnvoyAdmission {
-        /// The success rate below which calls are turned away, 0.95 in Envoy.
+        /// The success rate below which calls are turned away, 0.95 in Envoy; 0.01 to 1.
         threshold: f64,
-        /// How steeply, 1 in Envoy.
+        /// How steeply, 1 in Envoy, at least 1.
         aggression: f64,
         /// The highest probability, 0.8 in Envoy.
         max: f64,
@@ -66,13 +69,20 @@ impl ThrottleConfig {
         }
     }
 
-    /// Envoy's admission control: 95 % over 30 s.
+    /// Envoy's admission control: 95 % over 30 s, and its default criteria of success.
     #[must_use]
     pub const fn envoy_admission() -> Self {
         Self {
             rule: ThrottleRule::EnvoyAdmission { threshold: 0.95, aggression: 1.0, max: 0.8 },
             window: Duration::from_secs(30),
-            rejected: Codes::UNHEALTHY,
+            rejected: Codes::of(&[
+                Code::DeadlineExceeded,
+                Code::ResourceExhausted,
+                Code::Aborted,
+                Code::Internal,
+                Code::Unavailable,
+                Code::DataLoss,
+            ]),
             scope: Scope::Client,
         }
     }
@@ -97,6 +107,11 @@ impl ThrottleConfig {
 }
 
 impl ThrottleRule {
+    /// Whether a request counts when it has ended, not when it comes.
+    const fn counts_ends(self) -> bool {
+        matches!(self, Self::EnvoyAdmission { .. })
+    }
+
     /// The probability of turning a call away.
     fn probability(self, requests: f64, accepts: f64) -> f64 {
         match self {
@@ -110,6 +125,15 @@ impl ThrottleRule {
 }
 
 /// Adaptive throttling; put it before a service with [`layer`](Self::layer).
+///
+/// ```
+/// use squall::resilience::{Ambient, Throttle, ThrottleConfig, ThrottleRule};
+/// let config = ThrottleConfig { rule: ThrottleRule::Sre { k: 1.1 }, ..ThrottleConfig::sre() };
+/// let layer = Throttle::new(config)?.layer(&Ambient::default());
+/// let not_a_number = ThrottleConfig { rule: ThrottleRule::Sre { k: f64::NAN }, ..ThrottleConfig::sre() };
+/// assert!(Throttle::new(not_a_number).is_err());
+/// # Ok::<(), squall::resilience::InvalidConfig>(())
+/// ```
 #[derive(Clone)]
 pub struct Throttle(Arc<Shared>);
 
@@ -148,10 +172,26 @@ impl Throttle {
         GateLayer::new(self.clone(), ambient)
     }
 
-    /// Counts a request; requests and accepts before it.
+    /// Requests and accepts before one more request, which is counted if the rule counts it now.
     fn requested(&self, now: Instant) -> [f64; 2] {
+        if self.0.config.rule.counts_ends() {
+            return self.window().sums(now);
+        }
         let [requests, accepts] = self.window().add(now, REQUEST);
         [requests - REQUEST[0], accepts]
+    }
+
+    /// Counts how a request has ended.
+    fn learn(&self, now: Instant, Outcome { code, origin }: Outcome) {
+        let config = &self.0.config;
+        let accepted = origin == Origin::Server && !config.rejected.contains(code);
+        let said = !origin.is_local_rejection() && !matches!(origin, Origin::Cancelled | Origin::Fallback);
+        match (config.rule.counts_ends() && said, accepted) {
+            (true, true) => self.window().add(now, [REQUEST[0], ACCEPT[1]]),
+            (true, false) => self.window().add(now, REQUEST),
+            (false, true) => self.window().add(now, ACCEPT),
+            (false, false) => return,
+        };
     }
 
     fn window(&self) -> MutexGuard<'_, Window<2>> {
@@ -171,7 +211,8 @@ impl Gate for Throttle {
             key.draw().value()
         };
         if probability <= 0.0 || draw() >= probability {
-            return Admission::Pass(ThrottlePass { throttle: self.clone() });
+            let until = caller.deadline.unwrap_or(Instant::NEVER);
+            return Admission::Pass(ThrottlePass { throttle: self.clone(), until, over: false });
         }
         let (origin, kind) = match self.0.config.rule {
             ThrottleRule::Sre { .. } => (Origin::Throttle, EventKind::ThrottleRejected),
@@ -189,17 +230,26 @@ impl Gate for Throttle {
 /// An attempt under way through a [`Throttle`].
 pub struct ThrottlePass {
     throttle: Throttle,
+    /// When the bounds outside give it up.
+    until: Instant,
+    over: bool,
 }
 
 impl Pass for ThrottlePass {
-    fn ended(self, end: End) {
-        let taken_on = match end.outcome.origin {
-            Origin::Server => !self.throttle.0.config.rejected.contains(end.outcome.code),
-            _ => false,
-        };
-        if taken_on {
-            self.throttle.window().add(end.at(), ACCEPT);
+    fn ended(mut self, end: End) {
+        self.over = true;
+        self.throttle.learn(end.at(), end.outcome);
+    }
+}
+
+/// What is given up at the deadline has ended with it; what is given up early has not ended.
+impl Drop for ThrottlePass {
+    fn drop(&mut self) {
+        if self.over || !self.throttle.0.config.rule.counts_ends() {
+            return;
         }
+        let now = clock::now();
+        self.throttle.learn(now, Call::dropped(Some((self.until, Origin::ClientDeadline)), now));
     }
 }
 
@@ -251,19 +301,34 @@ mod tests {
             let ambient = Ambient::new(crate::random::Key::from_seed(1));
             let throttle = Throttle::new(config).unwrap();
             let (mut now, mut requests, mut accepts) = (0, Vec::new(), Vec::new());
-            for (number, (step, good)) in (0..).zip(steps) {
+            for (number, (step, end)) in (0..).zip(steps) {
                 now += step;
                 let recent = |times: &[u64]| times.iter().filter(|at| **at / 10 + 9 >= now / 10).count() as f64;
                 let probability = rule.probability(recent(&requests), recent(&accepts));
                 let draw = ambient.key().named("throttle").with(number).with(1).draw().value();
-                requests.push(now);
                 let (call, at) = (super::super::CallId(number), Instant::from_nanos(now));
                 let caller = Caller { call, attempt: 1, deadline: None, criticality: Default::default(), now: at, ambient: &ambient };
-                let admitted = matches!(throttle.admit(&caller), Admission::Pass(_));
+                let answer = throttle.admit(&caller);
+                let admitted = matches!(answer, Admission::Pass(_));
                 proptest::prop_assert_eq!(admitted, draw >= probability, "{} of {:?}", probability, requests);
-                if admitted && good > 0 {
-                    throttle.window().add(at, ACCEPT);
+                // OK, a failure of the server, a rejection further in, or the caller leaves.
+                let outcome = [
+                    Some(Outcome::OK),
+                    Some(Outcome::server(Code::Unavailable)),
+                    Some(Outcome { code: Code::Unavailable, origin: Origin::Limiter }),
+                    None,
+                ][end as usize];
+                if !envoy || (admitted && end < 2) {
+                    requests.push(now);
+                }
+                if admitted && end == 0 {
                     accepts.push(now);
+                }
+                if let Admission::Pass(mut pass) = answer
+                    && let Some(outcome) = outcome
+                {
+                    pass.over = true;
+                    throttle.learn(at, outcome);
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use squall::clock;
 use squall::resilience::{
-    Ambient, BreakerConfig, BreakerWindow, BudgetConfig, BudgetKind, Client, LayerConfig, Origin, RetryConfig,
+    Ambient, BreakerConfig, BreakerWindow, BudgetConfig, BudgetKind, Client, Codes, LayerConfig, Origin, RetryConfig,
     ThrottleConfig, Trip, origin_of,
 };
 use tonic::Code;
@@ -83,19 +83,22 @@ pub(crate) type Budgeted<'m> = &'m dyn Fn(BudgetKind, Server, &Ambient) -> Clien
 
 pub(crate) fn budgeted(kind: BudgetKind, server: Server, ambient: &Ambient) -> Client {
     let budget = Some(BudgetConfig::per_client(kind));
-    client(vec![LayerConfig::Retry(RetryConfig { budget, ..retry(2) })], server, ambient)
+    let on = Codes::of(&[Code::Unavailable, Code::ResourceExhausted]);
+    client(vec![LayerConfig::Retry(RetryConfig { on, budget, ..retry(2) })], server, ambient)
 }
 
 /// Two attempts a call, so many calls: how often each kind allows a retry.
 pub(crate) fn budgets(make: Budgeted<'_>) -> Verdict {
     let failing: fn(usize) -> Reply = |_| unavailable();
+    let throttling: fn(usize) -> Reply = |_| Reply::Status(Code::ResourceExhausted);
     let every_other: fn(usize) -> Reply = |n| if n % 2 == 0 { unavailable() } else { Reply::Ok };
     let aws = BudgetKind::AwsSdk { capacity: 20, cost: 5, timeout_cost: 10 };
     let rows = [
         // A call gives, whether it succeeds or not: a tenth of a hundred.
         (BudgetKind::Sre { percent: 0.1, window: 10 * S }, failing, 100, 10),
-        // A success gives: 20 tokens pay for four retries at 5, and never come back.
-        (aws, failing, 100, 4),
+        // A success gives: 20 tokens pay for four retries at 5, or for two of transient failures at 10, and never come back.
+        (aws, throttling, 100, 4),
+        (aws, failing, 100, 2),
         // A retry that succeeds gives back what it cost, so it may go on for ever.
         (aws, every_other, 100, 100),
         // A fifth of the calls of the last ten seconds, and ten a second on top of it.

@@ -6,7 +6,20 @@ use super::Schedule;
 use crate::resilience::InvalidConfig;
 use crate::resilience::invalid::{LONGEST, ensure, ensure_between};
 
-/// Which schedule, with its parameters. `n` counts failed attempts from 1.
+/// Which schedule, with its parameters. `n` counts failed attempts from 1; pauses are at most a year, and multipliers at most 10^6.
+///
+/// Sources: AWS Architecture Blog, "Exponential Backoff And Jitter", for the three kinds of jitter; gRFC A6 for `Grpc`; smithy-rs for
+/// `AwsSdk`; Envoy, `router_filter.rst`, for `Envoy`.
+///
+/// ```
+/// use squall::resilience::BackoffConfig;
+/// use std::time::Duration;
+/// let backoff = BackoffConfig::FullJitter { base: Duration::from_millis(50), cap: Duration::from_secs(2) };
+/// backoff.check()?;
+/// let upside_down = BackoffConfig::FullJitter { base: Duration::from_secs(2), cap: Duration::from_millis(50) };
+/// assert!(upside_down.check().is_err());
+/// # Ok::<(), squall::resilience::InvalidConfig>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum BackoffConfig {
@@ -90,7 +103,7 @@ pub enum BackoffConfig {
 }
 
 impl BackoffConfig {
-    /// A schedule for one call.
+    /// Makes sure that it makes sense.
     ///
     /// # Errors
     ///

@@ -7,6 +7,16 @@ use super::{Backoff, BackoffConfig};
 use crate::random::Draw;
 
 /// The pauses of one call: 40 bytes, no allocation.
+///
+/// ```
+/// use squall::random::Key;
+/// use squall::resilience::BackoffConfig;
+/// use std::time::Duration;
+/// let ms = Duration::from_millis;
+/// let mut schedule = BackoffConfig::Exponential { base: ms(100), cap: ms(300), multiplier: 2.0 }.schedule();
+/// let draw = Key::from_seed(1).draw();
+/// assert_eq!([schedule.next(draw), schedule.next(draw), schedule.next(draw)], [ms(100), ms(200), ms(300)]);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Schedule {
     config: BackoffConfig,

@@ -19,6 +19,17 @@ pub enum Scope {
 }
 
 /// A retry budget: which, and who shares it.
+///
+/// ```
+/// use squall::resilience::{BudgetConfig, BudgetKind, Scope};
+/// use std::time::Duration;
+/// // One retry for ten calls, over the last minute, of all clients of a group together.
+/// let kind = BudgetKind::Sre { percent: 0.1, window: Duration::from_secs(60) };
+/// BudgetConfig { kind, scope: Scope::Shared }.check()?;
+/// let empty = BudgetConfig::per_client(BudgetKind::Grpc { tokens: 0, ratio: 0.1 });
+/// assert_eq!(empty.check().unwrap_err().field(), "budget.tokens");
+/// # Ok::<(), squall::resilience::InvalidConfig>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct BudgetConfig {
     /// Which budget.
@@ -27,7 +38,8 @@ pub struct BudgetConfig {
     pub scope: Scope,
 }
 
-/// Which budget, with its parameters.
+/// Which budget, with its parameters. What each deposits and when is the whole difference; sources: gRFC A6; Finagle,
+/// `RetryBudget.scala`; smithy-rs, `token_bucket.rs`; Envoy, `circuit_breaker.proto`; SRE book, "Handling Overload".
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum BudgetKind {
@@ -47,14 +59,15 @@ pub enum BudgetKind {
         /// Retries a call, such as 0.2.
         percent: f64,
     },
-    /// AWS SDKs: a bucket of `capacity`; a retry takes `cost` (after a timeout `timeout_cost`), and gets it back if it
-    /// succeeds; a call that needs no retry gives 1.
+    /// AWS SDKs: a bucket of `capacity`; a retry takes `cost` (after a transient failure `timeout_cost`), and gets it back if it
+    /// succeeds; a call that needs no retry gives 1. Transient is a timeout, a lost connection, UNAVAILABLE, INTERNAL or
+    /// DEADLINE_EXCEEDED; throttling is not.
     AwsSdk {
         /// The size of the bucket, 500 in the SDKs.
         capacity: u32,
         /// What a retry costs, 5 in the SDKs.
         cost: u32,
-        /// What a retry costs after a timeout, 10 in the SDKs.
+        /// What a retry costs after a transient failure, 10 in the SDKs.
         timeout_cost: u32,
     },
     /// Envoy: retries under way may be `percent` of the calls under way, but at least `min`.

@@ -101,7 +101,7 @@ impl AwsSdk {
 
 impl Budget for AwsSdk {
     fn charge(&self, _: Instant, why: Charge) -> Option<Permit> {
-        let cost = if why == Charge::Timeout { self.timeout_cost } else { self.cost };
+        let cost = if why == Charge::Transient { self.timeout_cost } else { self.cost };
         let mut tokens = lock(&self.tokens);
         if *tokens < cost {
             return None;

@@ -45,13 +45,13 @@ pub trait Budget: Send + Sync {
     fn ended(&self, _now: Instant) {}
 }
 
-/// Why a retry is asked for: some budgets charge more for a timeout.
+/// Why a retry is asked for: the AWS SDKs charge more for some reasons than for others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Charge {
     /// The attempt failed.
     Failure,
-    /// The attempt timed out, or the connection was lost.
-    Timeout,
+    /// The attempt timed out, the connection was lost, or the server was not available.
+    Transient,
     /// The attempt is only slow: a hedge.
     Hedge,
 }

@@ -66,7 +66,7 @@ fn allowed(kind: BudgetKind, history: &[(u64, Happened)], now: u64, why: Charge)
                 Succeeded(paid) => (left + paid.unwrap_or(1.0)).min(capacity),
                 _ => left,
             });
-            let cost = f64::from(if why == Charge::Timeout { timeout_cost } else { cost });
+            let cost = f64::from(if why == Charge::Transient { timeout_cost } else { cost });
             return (left >= cost).then_some(cost);
         }
         BudgetKind::Envoy { percent, min } => {
@@ -147,7 +147,7 @@ proptest! {
             let call = &mut open[index];
             match action {
                 1 | 2 => {
-                    let why = if action == 1 { Charge::Failure } else { Charge::Timeout };
+                    let why = if action == 1 { Charge::Failure } else { Charge::Transient };
                     call.account.failed(at);
                     call.release(now, &mut history);
                     history.push((now, Happened::Failed));

@@ -17,7 +17,7 @@ use crate::random::Key;
 pub(crate) struct Sample {
     pub(crate) now: Instant,
     pub(crate) latency: Duration,
-    /// Calls under way while it ran, itself included.
+    /// Calls under way when it began, itself included.
     pub(crate) inflight: u32,
     /// It was turned away or timed out.
     pub(crate) dropped: bool,
@@ -43,11 +43,19 @@ enum State {
 #[derive(Debug)]
 struct Envoy {
     phase: Phase,
+    /// When the present or the last measurement of the unloaded latency began: calls from before say nothing any more.
+    since: Instant,
     unloaded_ns: f64,
     /// Latencies of the present phase.
     samples: Vec<f64>,
+    /// The limit before the measurement, and after it.
     before: f64,
+    /// How many windows in a row have left the limit at its lowest.
+    pinned: u32,
 }
+
+/// After so many windows at the lowest limit Envoy measures the unloaded latency anew.
+const PINNED_MAX: u32 = 5;
 
 #[derive(Clone, Copy, Debug)]
 enum Phase {
@@ -68,13 +76,10 @@ impl Algorithm {
             LimitAlgorithm::Gradient2 { initial, long_window, .. } => {
                 (initial, State::Gradient2 { long: SlowAverage::new(long_window) })
             }
-            LimitAlgorithm::EnvoyAdaptive { min_concurrency, max, .. } => {
-                let envoy = Envoy {
-                    phase: Phase::Unloaded,
-                    unloaded_ns: 0.0,
-                    samples: Vec::new(),
-                    before: f64::from(max.min(50)),
-                };
+            LimitAlgorithm::EnvoyAdaptive { min_concurrency, .. } => {
+                let (phase, since, samples) = (Phase::Unloaded, Instant::ORIGIN, Vec::new());
+                let before = f64::from(min_concurrency);
+                let envoy = Envoy { phase, since, unloaded_ns: 0.0, samples, before, pinned: 0 };
                 (min_concurrency, State::Envoy(envoy))
             }
         };
@@ -129,7 +134,7 @@ impl Algorithm {
                 self.limit = (self.limit * (1.0 - smoothing) + next * smoothing).clamp(f64::from(min), f64::from(max));
             }
             (State::Envoy(envoy), config @ LimitAlgorithm::EnvoyAdaptive { .. }) => {
-                if !sample.dropped {
+                if !sample.dropped && sample.now - sample.latency >= envoy.since {
                     envoy.samples.push(latency);
                 }
                 self.draws += 1;
@@ -181,22 +186,28 @@ impl Envoy {
                 };
                 self.before.max(f64::from(min_concurrency))
             }
-            Phase::Loaded { next_unloaded, .. } if now >= next_unloaded => {
-                self.samples.clear();
-                self.before = limit;
-                self.phase = Phase::Unloaded;
-                f64::from(min_concurrency)
-            }
+            Phase::Loaded { next_unloaded, .. } if now >= next_unloaded => self.measure(limit, min_concurrency, now),
             Phase::Loaded { window_ends, next_unloaded } => {
                 if now < window_ends || self.samples.is_empty() {
                     return limit;
                 }
                 self.phase = Phase::Loaded { window_ends: now + window, next_unloaded };
                 let gradient = (self.unloaded_ns * (1.0 + buffer) / self.median()).clamp(0.5, 2.0);
-                let next = limit * gradient;
-                (next + libm::sqrt(next)).clamp(f64::from(min_concurrency), f64::from(max))
+                let (grown, lowest) = (limit * gradient, f64::from(min_concurrency));
+                // A whole number, as in Envoy: the next window starts from that.
+                let next = libm::floor(grown + libm::sqrt(grown)).clamp(lowest, f64::from(max));
+                self.pinned = if limit <= lowest && next <= lowest { self.pinned + 1 } else { 0 };
+                // A limit that does not leave the ground may owe it to a latency measured too low.
+                if self.pinned >= PINNED_MAX { self.measure(next, min_concurrency, now) } else { next }
             }
         }
+    }
+
+    /// Lets only few calls pass, to learn the unloaded latency.
+    fn measure(&mut self, limit: f64, min_concurrency: u32, now: Instant) -> f64 {
+        self.samples.clear();
+        (self.phase, self.since, self.before, self.pinned) = (Phase::Unloaded, now, limit, 0);
+        f64::from(min_concurrency)
     }
 
     fn median(&mut self) -> f64 {

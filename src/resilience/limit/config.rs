@@ -42,7 +42,7 @@ pub enum LimitAlgorithm {
         max: u32,
         /// What is left after a drop, such as 0.9.
         backoff: f64,
-        /// From which latency on a call counts as dropped.
+        /// A call that takes longer counts as dropped.
         timeout: Duration,
     },
     /// After TCP Vegas: estimates the queue from the latency above the unloaded one.

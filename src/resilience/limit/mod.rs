@@ -24,7 +24,7 @@ use std::task::{Context, Poll, ready};
 
 use tonic::Code;
 
-use self::algorithm::Algorithm;
+use self::algorithm::{Algorithm, Sample};
 use self::queue::{Found, Places, Turn};
 use super::budget::Scope;
 use super::gate::{Admission, Caller, End, Gate, GateLayer, Pass};
@@ -102,7 +102,7 @@ impl Gate for Limit {
     fn admit(&self, caller: &Caller<'_>) -> Admission<LimitPass, LimitQueue> {
         let now = caller.now;
         match self.places.enter(now, caller.criticality) {
-            Found::Place => Admission::Pass(LimitPass::new(&self.places, now, caller.deadline)),
+            Found::Place(inflight) => Admission::Pass(LimitPass::new(&self.places, now, inflight, caller.deadline)),
             Found::Full => Admission::Reject(self.reject(caller)),
             Found::Queue { ticket, wait } => {
                 let turn = Turn::new(Arc::clone(&self.places), ticket, wait.map(|wait| now + wait));
@@ -139,9 +139,9 @@ impl Future for LimitQueue {
     type Output = Result<LimitPass, Failure>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if ready!(self.turn.as_mut().poll(cx)) {
+        if let Some(inflight) = ready!(self.turn.as_mut().poll(cx)) {
             // Time spent waiting here is not the server's latency.
-            return Poll::Ready(Ok(LimitPass::new(&self.places, clock::now(), self.deadline)));
+            return Poll::Ready(Ok(LimitPass::new(&self.places, clock::now(), inflight, self.deadline)));
         }
         let rejection = self.rejection.take().expect("not polled after it was done");
         Poll::Ready(Err(rejection()))
@@ -152,6 +152,8 @@ impl Future for LimitQueue {
 pub struct LimitPass {
     places: Arc<Places>,
     started: Instant,
+    /// Calls under way then, this one included: what the sources' limits go by.
+    inflight: u32,
     /// When the bounds outside give it up.
     until: Instant,
     end: Known,
@@ -169,9 +171,9 @@ enum Known {
 }
 
 impl LimitPass {
-    fn new(places: &Arc<Places>, started: Instant, deadline: Option<Instant>) -> Self {
+    fn new(places: &Arc<Places>, started: Instant, inflight: u32, deadline: Option<Instant>) -> Self {
         let until = deadline.unwrap_or(Instant::NEVER);
-        Self { places: Arc::clone(places), started, until, end: Known::Nothing }
+        Self { places: Arc::clone(places), started, inflight, until, end: Known::Nothing }
     }
 }
 
@@ -185,7 +187,7 @@ impl Pass for LimitPass {
 
 impl Drop for LimitPass {
     fn drop(&mut self) {
-        let (at, dropped) = match self.end {
+        let (now, dropped) = match self.end {
             Known::Ended(at, dropped) => (at, Some(dropped)),
             Known::Silent => (clock::now(), None),
             Known::Nothing => {
@@ -193,7 +195,8 @@ impl Drop for LimitPass {
                 (now, (now >= self.until).then_some(true))
             }
         };
-        self.places.leave(at, dropped.map(|dropped| (at - self.started, dropped)));
+        let (latency, inflight) = (now - self.started, self.inflight);
+        self.places.leave(now, dropped.map(|dropped| Sample { now, latency, inflight, dropped }));
     }
 }
 

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 
 use super::{Discipline, Limit, LimitAlgorithm, LimitConfig, LimitPass, LimitQueue};
 use crate::clock::Instant;
-use crate::resilience::gate::{Admission, Caller, Gate};
-use crate::resilience::{Ambient, CallId, Criticality};
+use crate::resilience::gate::{Admission, Caller, End, Gate, Pass};
+use crate::resilience::{Ambient, CallId, Criticality, Outcome};
 
 /// Somebody waiting: their number, and whether a place is held for them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -136,4 +136,29 @@ proptest! {
         drop((inside, waiting));
         prop_assert_eq!(limit.usage().0, 0);
     }
+}
+
+/// As in Netflix's limiters, a call is judged by how many were under way when it began: one that began alone says nothing about a
+/// limit of four, however many came after it.
+#[test]
+fn a_call_counts_those_under_way_when_it_began() {
+    let aimd =
+        LimitAlgorithm::Aimd { initial: 4, min: 1, max: 9, backoff: 0.5, timeout: std::time::Duration::from_secs(5) };
+    let limit = Limit::new(LimitConfig::new(aimd)).unwrap();
+    let ambient = Ambient::default();
+    let begin = |number: u64| {
+        let (call, criticality, now) = (CallId(number), Criticality::default(), Instant::ORIGIN);
+        match limit.admit(&Caller { call, attempt: 1, deadline: None, criticality, now, ambient: &ambient }) {
+            Admission::Pass(pass) => pass,
+            _ => panic!("there is a place"),
+        }
+    };
+    let [first, second, third] = [begin(1), begin(2), begin(3)];
+    let end = |pass: LimitPass| pass.ended(End::here(Outcome::OK, CallId(0)));
+    end(first);
+    assert_eq!(limit.usage(), (2, 4), "one of four");
+    end(second);
+    assert_eq!(limit.usage(), (1, 5), "two of four");
+    end(third);
+    assert_eq!(limit.usage(), (0, 6), "three of five, though nobody else is left");
 }

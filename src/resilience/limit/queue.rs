@@ -36,14 +36,18 @@ struct Waiting {
     ticket: u64,
     criticality: Criticality,
     waker: Option<Waker>,
-    /// A place is held for it.
-    called: bool,
+    /// A place is held for it: so many are taken with it.
+    called: Option<u32>,
 }
 
 /// What a caller finds.
 pub(crate) enum Found {
-    Place,
-    Queue { ticket: u64, wait: Option<Duration> },
+    /// A place; so many are taken now.
+    Place(u32),
+    Queue {
+        ticket: u64,
+        wait: Option<Duration>,
+    },
     Full,
 }
 
@@ -70,7 +74,7 @@ impl Places {
 
     pub(crate) fn enter(&self, now: Instant, criticality: Criticality) -> Found {
         let mut state = self.state();
-        let uncalled = state.waiting.iter().filter(|one| !one.called).count();
+        let uncalled = state.waiting.iter().filter(|one| one.called.is_none()).count();
         if uncalled == 0 {
             state.last_empty = now;
         }
@@ -78,7 +82,7 @@ impl Places {
         let may_pass = uncalled == 0 || matches!(self.config.discipline, Discipline::Lifo { .. });
         if may_pass && state.inflight < self.share(&state, criticality) {
             state.inflight += 1;
-            return Found::Place;
+            return Found::Place(state.inflight);
         }
         if uncalled >= self.config.queue {
             return Found::Full;
@@ -91,7 +95,7 @@ impl Places {
         };
         let ticket = state.next_ticket;
         state.next_ticket += 1;
-        state.waiting.push_back(Waiting { ticket, criticality, waker: None, called: false });
+        state.waiting.push_back(Waiting { ticket, criticality, waker: None, called: None });
         Found::Queue { ticket, wait }
     }
 
@@ -109,11 +113,10 @@ impl Places {
     }
 
     /// Gives a place back, with what was learned, and calls whoever is next.
-    pub(crate) fn leave(&self, now: Instant, learned: Option<(Duration, bool)>) {
+    pub(crate) fn leave(&self, now: Instant, learned: Option<Sample>) {
         let mut state = self.state();
-        if let Some((latency, dropped)) = learned {
-            let inflight = state.inflight;
-            state.algorithm.learn(Sample { now, latency, inflight, dropped });
+        if let Some(sample) = learned {
+            state.algorithm.learn(sample);
         }
         state.inflight -= 1;
         let called = self.call_next(&mut state, now);
@@ -126,29 +129,29 @@ impl Places {
     fn call_next(&self, state: &mut State, now: Instant) -> Vec<Waker> {
         let mut called = Vec::new();
         loop {
-            let free = |one: &Waiting| !one.called && state.inflight < self.share(state, one.criticality);
+            let free = |one: &Waiting| one.called.is_none() && state.inflight < self.share(state, one.criticality);
             let next = match self.config.discipline {
                 Discipline::Lifo { .. } => state.waiting.iter().rposition(free),
                 _ => state.waiting.iter().position(free),
             };
             let Some(next) = next else { break };
             state.inflight += 1;
-            state.waiting[next].called = true;
+            state.waiting[next].called = Some(state.inflight);
             called.extend(state.waiting[next].waker.take());
         }
-        if state.waiting.iter().all(|one| one.called) {
+        if state.waiting.iter().all(|one| one.called.is_some()) {
             state.last_empty = now;
         }
         called
     }
 
-    /// Whether the caller's turn has come; it has its place then.
-    fn poll_turn(&self, ticket: u64, cx: &Context<'_>) -> Poll<()> {
+    /// Whether the caller's turn has come; it has its place then, and so many are taken with it.
+    fn poll_turn(&self, ticket: u64, cx: &Context<'_>) -> Poll<u32> {
         let mut state = self.state();
         let Some(at) = state.waiting.iter().position(|one| one.ticket == ticket) else { return Poll::Pending };
-        if state.waiting[at].called {
+        if let Some(inflight) = state.waiting[at].called {
             state.waiting.remove(at);
-            return Poll::Ready(());
+            return Poll::Ready(inflight);
         }
         state.waiting[at].waker = Some(cx.waker().clone());
         Poll::Pending
@@ -159,7 +162,7 @@ impl Places {
         let called = {
             let mut state = self.state();
             let at = state.waiting.iter().position(|one| one.ticket == ticket);
-            at.and_then(|at| state.waiting.remove(at)).is_some_and(|one| one.called)
+            at.and_then(|at| state.waiting.remove(at)).is_some_and(|one| one.called.is_some())
         };
         if called {
             self.leave(clock::now(), None);
@@ -168,7 +171,7 @@ impl Places {
 }
 
 pin_project_lite::pin_project! {
-    /// Waits for a place: `true` when it has one, `false` when it has waited too long.
+    /// Waits for a place: how many are taken with it when it has one, `None` when it has waited too long.
     pub(crate) struct Turn {
         ticket: Ticket,
         #[pin]
@@ -189,17 +192,17 @@ impl Turn {
 }
 
 impl Future for Turn {
-    type Output = bool;
+    type Output = Option<u32>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<u32>> {
         let this = self.project();
         let Some(number) = this.ticket.number else { return Poll::Pending };
-        if this.ticket.places.poll_turn(number, cx).is_ready() {
+        if let Poll::Ready(inflight) = this.ticket.places.poll_turn(number, cx) {
             this.ticket.number = None;
-            return Poll::Ready(true);
+            return Poll::Ready(Some(inflight));
         }
         match this.sleep.as_pin_mut() {
-            Some(sleep) => sleep.poll(cx).map(|()| false),
+            Some(sleep) => sleep.poll(cx).map(|()| None),
             None => Poll::Pending,
         }
     }

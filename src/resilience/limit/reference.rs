@@ -107,19 +107,20 @@ fn envoy(config: LimitAlgorithm, history: &[Sample], key: Key) -> u32 {
     let LimitAlgorithm::EnvoyAdaptive { min_concurrency, max, requests, interval, window, buffer } = config else {
         unreachable!()
     };
-    let lowest = f64::from(min_concurrency);
     let median = |latencies: &mut Vec<f64>| {
         latencies.sort_by(f64::total_cmp);
         let median = latencies[latencies.len() / 2];
         latencies.clear();
         median
     };
-    let (mut limit, mut deferred, mut min_rtt) = (lowest, f64::from(max.min(50)), 0.0);
+    let (mut limit, mut deferred, mut min_rtt) = (min_concurrency, min_concurrency, 0.0);
+    let (mut epoch, mut consecutive_min) = (Instant::ORIGIN, 0);
     // When the present window ends and when the unloaded latency is measured next; none while it is being measured.
     let mut loaded: Option<(Instant, Instant)> = None;
     let mut latencies = Vec::new();
     for (n, sample) in (1..).zip(history) {
-        if !sample.dropped {
+        let sent = sample.now - sample.latency;
+        if !sample.dropped && sent >= epoch {
             latencies.push((sample.latency.as_nanos() as f64).max(1.0));
         }
         match loaded {
@@ -128,23 +129,29 @@ fn envoy(config: LimitAlgorithm, history: &[Sample], key: Key) -> u32 {
                 min_rtt = median(&mut latencies);
                 let jitter = 1.0 + 0.15 * key.with(n).draw().value();
                 loaded = Some((sample.now + window, sample.now + interval.mul_f64(jitter)));
-                limit = deferred.max(lowest);
+                limit = deferred;
             }
             Some((_, remeasure)) if sample.now >= remeasure => {
-                (deferred, limit, loaded) = (limit, lowest, None);
+                (deferred, limit, loaded, epoch, consecutive_min) = (limit, min_concurrency, None, sample.now, 0);
                 latencies.clear();
             }
             Some((ends, remeasure)) => {
                 if sample.now >= ends && !latencies.is_empty() {
                     loaded = Some((sample.now + window, remeasure));
                     let gradient = (min_rtt * (1.0 + buffer) / median(&mut latencies)).clamp(0.5, 2.0);
-                    let next = limit * gradient;
-                    limit = (next + next.sqrt()).min(f64::from(max)).max(lowest);
+                    let grown = f64::from(limit) * gradient;
+                    let new_limit = ((grown + grown.sqrt()) as u32).min(max).max(min_concurrency);
+                    let stuck = limit == min_concurrency && new_limit == min_concurrency;
+                    consecutive_min = if stuck { consecutive_min + 1 } else { 0 };
+                    limit = new_limit;
+                    if consecutive_min >= 5 {
+                        (deferred, loaded, epoch, consecutive_min) = (limit, None, sample.now, 0);
+                    }
                 }
             }
         }
     }
-    (limit as u32).max(1)
+    limit
 }
 
 fn configs() -> impl Strategy<Value = LimitAlgorithm> {

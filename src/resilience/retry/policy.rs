@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName};
+use tonic::Code;
 
 use super::RetryConfig;
 use crate::clock::Instant;
@@ -91,10 +92,7 @@ impl Course {
             return Err(StopReason::NotIdempotent);
         }
         // What the budget is charged for a retry that never starts, it gets back.
-        let why = match failed.outcome.origin {
-            Origin::AttemptTimeout | Origin::Network => Charge::Timeout,
-            _ => Charge::Failure,
-        };
+        let why = if is_transient(failed.outcome) { Charge::Transient } else { Charge::Failure };
         if self.account.as_mut().is_some_and(|account| !account.charge(now, why)) {
             return Err(StopReason::Budget);
         }
@@ -134,6 +132,15 @@ impl Course {
         if let Some(account) = &mut self.account {
             account.failed(now);
         }
+    }
+}
+
+/// What the AWS SDKs take for a passing failure, as opposed to throttling: timeouts, lost connections, and the HTTP statuses 500,
+/// 502, 503 and 504, which are these codes.
+fn is_transient(outcome: Outcome) -> bool {
+    match outcome.origin {
+        Origin::AttemptTimeout | Origin::Network => true,
+        _ => matches!(outcome.code, Code::Internal | Code::Unavailable | Code::DeadlineExceeded),
     }
 }
 

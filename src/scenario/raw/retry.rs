@@ -153,7 +153,7 @@ pub(crate) struct AwsBudget {
     pub(crate) capacity: Field<u32>,
     /// What a retry costs. Default: 5.
     pub(crate) cost: Field<u32>,
-    /// What a retry costs after a timeout. Default: 10.
+    /// What a retry costs after a transient failure. Default: 10.
     pub(crate) timeout_cost: Field<u32>,
 }
 

@@ -120,8 +120,8 @@ pub(crate) struct Throttle {
     pub(crate) aggression: Field<f64>,
     /// The highest share that Envoy turns away. Default: 80%.
     pub(crate) max: Field<Share>,
-    /// Codes by which a server says that it did not take a call on. Default: UNAVAILABLE and RESOURCE_EXHAUSTED for sre, all
-    /// codes of an unhealthy server for envoy_admission.
+    /// Codes by which a server says that it did not take a call on. Default: UNAVAILABLE and RESOURCE_EXHAUSTED for sre, for
+    /// envoy_admission Envoy's: these, ABORTED, DATA_LOSS, DEADLINE_EXCEEDED and INTERNAL.
     pub(crate) rejected: List<String>,
     /// How far back it looks. Default: 2m for sre, 30s for envoy_admission.
     pub(crate) window: Field<Time>,
@@ -276,7 +276,7 @@ pub(crate) enum BreakerWindow {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Slow {
-    /// From which latency on a call is slow.
+    /// A call that takes longer is slow.
     #[schemars(extend("x-required" = true))]
     pub(crate) threshold: Field<Time>,
     /// Which share of slow calls opens it. Default: 50%.
