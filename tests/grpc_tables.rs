@@ -374,3 +374,50 @@ fn calls_wait_for_ready_only_if_they_are_told_to() {
     assert_eq!(run(false), (Code::Unavailable, 0));
     assert_eq!(run(true), (Code::Ok, 1));
 }
+
+/// gRFC A6, "Throttling": every call changes the tokens, whatever its method. Here only one method is retried; the successes of
+/// another give it back what it may spend, and a server that pushes the other back takes from it.
+#[test]
+fn every_method_changes_the_tokens_of_the_client() {
+    const RETRIED: &str = "/a.Retried/Say";
+    const PLAIN: &str = "/a.Plain/Say";
+    let json = r#"{"methodConfig": [
+            {"name": [{"service": "a.Plain"}], "waitForReady": true},
+            {"name": [{"service": "a.Retried"}], "retryPolicy": {"maxAttempts": 2, "initialBackoff": "0.001s",
+             "maxBackoff": "0.001s", "backoffMultiplier": 1, "retryableStatusCodes": ["UNAVAILABLE"]}}],
+        "retryThrottling": {"maxTokens": 4, "tokenRatio": 1}}"#;
+    for plain in [PLAIN, "/b.NotConfigured/Say"] {
+        let reply = Arc::new(std::sync::Mutex::new(Reply::Ok));
+        let script = reply.clone();
+        let server = Server::new(move |_| script.lock().unwrap().clone());
+        let strategy = ServiceConfig::parse(json).unwrap().into_strategy("tokens");
+        let run = Simulation::new().run(async {
+            let client = build(&strategy, target(1), server.clone(), &Ambient::new(Key::from_seed(1))).unwrap();
+            let attempts = async |path: &'static str, answer: Reply| {
+                *reply.lock().unwrap() = answer;
+                let before = server.served();
+                let _ = peer::ask(client.clone(), path, tonic::Request::new(Vec::new())).await;
+                server.served() - before
+            };
+            let unavailable = || Reply::Status(Code::Unavailable);
+            // 4, 3, 2: the second failure leaves half, and then nothing is retried.
+            assert_eq!(attempts(RETRIED, unavailable()).await, 2);
+            assert_eq!(attempts(RETRIED, unavailable()).await, 1);
+            // 1, and three successes of the other make it 4; a plain failure of the other changes nothing.
+            for _ in 0..3 {
+                assert_eq!(attempts(plain, Reply::Ok).await, 1);
+            }
+            assert_eq!(attempts(plain, unavailable()).await, 1);
+            assert_eq!(attempts(RETRIED, unavailable()).await, 2);
+            // 2, 4, and then 3 and 2 for being pushed back: with one more failure nothing is retried.
+            for _ in 0..2 {
+                attempts(plain, Reply::Ok).await;
+            }
+            for _ in 0..2 {
+                attempts(plain, Reply::Pushback(Code::Internal, "-1")).await;
+            }
+            assert_eq!(attempts(RETRIED, unavailable()).await, 1);
+        });
+        run.unwrap();
+    }
+}

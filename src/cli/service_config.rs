@@ -28,7 +28,8 @@ pub(super) fn export(typed: &args::Export, streams: &Streams) -> Result<Exit, Fa
     Ok(Exit::Good)
 }
 
-/// A preset, or a strategy of a scenario; where several scenarios have one of this name, the first counts.
+/// A preset, or a strategy of a scenario; where several scenarios have one of this name, the first counts. A scenario that is named
+/// goes before a preset.
 fn strategy(typed: &args::Export) -> Result<Strategy, Failure> {
     if typed.paths.is_empty()
         && let Some(preset) = Preset::named(&typed.strategy)
@@ -38,7 +39,7 @@ fn strategy(typed: &args::Export) -> Result<Strategy, Failure> {
     let plans: Vec<_> = plans::read(&typed.paths)?.into_iter().map(|scenario| scenario.plan).collect();
     let mut all = plans.iter().flat_map(|plan| &plan.strategies);
     let found = all.find(|strategy| strategy.name == typed.strategy).map(|plan| plan.strategy.clone());
-    found.ok_or_else(|| {
+    found.or_else(|| Preset::named(&typed.strategy).map(Preset::strategy)).ok_or_else(|| {
         let mut known: Vec<&str> =
             plans.iter().flat_map(|plan| &plan.strategies).map(|one| one.name.as_str()).collect();
         known.extend(Preset::ALL.iter().map(|preset| preset.name));

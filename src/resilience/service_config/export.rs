@@ -38,9 +38,7 @@ pub fn export(strategy: &Strategy) -> Exported {
         export.layer(layer, &mut method);
     }
     export.channel(&strategy.channel, &mut method);
-    if method.timeout.is_some() || method.policy.is_some() || method.wait_for_ready.is_some() {
-        export.config.methods.push(method);
-    }
+    export.everywhere(method);
     Exported { json: write(&export.config), lost: export.lost }
 }
 
@@ -163,6 +161,25 @@ impl Export {
             if lost {
                 self.lose(why);
             }
+        }
+    }
+
+    /// What holds for all methods: in a service config the most specific name inherits nothing, and each name stands once.
+    fn everywhere(&mut self, all: MethodConfig) {
+        let mut clash = false;
+        for method in &mut self.config.methods {
+            method.timeout = method.timeout.into_iter().chain(all.timeout).min();
+            method.wait_for_ready = method.wait_for_ready.or(all.wait_for_ready);
+            clash |= method.policy.is_some() && all.policy.is_some();
+            method.policy = method.policy.take().or_else(|| all.policy.clone());
+        }
+        if clash {
+            self.lose("retry: a method has one policy, its own was taken");
+        }
+        let says = all.timeout.is_some() || all.policy.is_some() || all.wait_for_ready.is_some();
+        let default = MethodName::default();
+        if says && !self.config.methods.iter().any(|method| method.names.contains(&default)) {
+            self.config.methods.push(all);
         }
     }
 
@@ -325,6 +342,25 @@ mod tests {
             (config.throttling, config.balance),
             (Some(BudgetKind::Grpc { tokens: 10, ratio: 0.1 }), Some(Balance::RoundRobin))
         );
+    }
+
+    /// A deadline around a service config bounds every method of it, and the channel's patience is every method's: standard
+    /// clients accept the result, which has each name once.
+    #[test]
+    fn what_holds_for_all_methods_is_written_into_each() {
+        let seconds = Duration::from_secs;
+        let json = r#"{"methodConfig": [{"name": [{}], "timeout": "5s"}, {"name": [{"service": "a.B"}], "timeout": "1s"},
+            {"name": [{"service": "c.D"}], "waitForReady": false}]}"#;
+        let config = ServiceConfig::parse(json).unwrap();
+        let layers = vec![LayerConfig::Deadline(seconds(2)), LayerConfig::ServiceConfig(config)];
+        let channel = ChannelConfig { wait_for_ready: true, ..ChannelConfig::default() };
+        let exported = export(&Strategy { layers, channel, ..Strategy::default() });
+        let config = ServiceConfig::parse(&exported.json.to_string()).unwrap();
+        let found = |path: &str| config.of(path).map(|method| (method.timeout, method.wait_for_ready)).unwrap();
+        assert_eq!(found("/x.Y/Z"), (Some(seconds(2)), Some(true)));
+        assert_eq!(found("/a.B/Z"), (Some(seconds(1)), Some(true)));
+        assert_eq!(found("/c.D/Z"), (Some(seconds(2)), Some(false)));
+        assert_eq!(config.methods.len(), 3);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::resilience::deadline::Deadline;
 use crate::resilience::hedge::Hedge;
 use crate::resilience::retry::Retry;
 use crate::resilience::run::Run;
-use crate::resilience::{Ambient, BoxError, Call, InvalidConfig, Scope};
+use crate::resilience::{Ambient, BoxError, BudgetConfig, Call, Codes, InvalidConfig, RetryConfig, Scope};
 
 /// Sends each call through the stack of its method.
 #[derive(Clone)]
@@ -34,7 +34,7 @@ impl MethodRouter {
         let stacks = config.methods.iter().map(|method| stack(config, method, inner.clone(), ambient, place));
         Ok(Self {
             stacks: stacks.collect::<Result<_, _>>()?,
-            others: inner.clone(),
+            others: stack(config, &MethodConfig::default(), inner.clone(), ambient, place)?,
             config: std::sync::Arc::new(config.clone()),
         })
     }
@@ -55,7 +55,10 @@ fn stack(
     });
     let deadline = method.timeout.map(Deadline::new).transpose()?;
     Ok(match &method.policy {
-        None => Run::of(deadline, None).around(inner, ambient),
+        None => {
+            let counted = budget.map(|budget| Retry::build(counted(budget), ambient, &place)).transpose()?;
+            Run::of(deadline, counted).around(inner, ambient)
+        }
         Some(MethodPolicy::Retry(retry)) => {
             let mut retry = retry.clone();
             retry.budget = budget.or(retry.budget);
@@ -68,6 +71,12 @@ fn stack(
             Run::of(deadline, None).around(hedged, ambient)
         }
     })
+}
+
+/// Never retries, and only tells the budget: every call of a client changes its tokens, whatever the method (gRFC A6).
+fn counted(budget: BudgetConfig) -> RetryConfig {
+    let (attempts, on, on_attempt_timeout) = (1, Codes::NONE, false);
+    RetryConfig { attempts, on, on_attempt_timeout, budget: Some(budget), ..RetryConfig::default() }
 }
 
 impl Service<Request<tonic::body::Body>> for MethodRouter {

@@ -27,6 +27,17 @@ use super::retry::RetryConfig;
 use super::{BudgetConfig, InvalidConfig, Scope};
 
 /// A parsed service config.
+///
+/// ```
+/// use squall::resilience::{Ambient, ServiceConfig, Target, Tcp, build};
+/// let json = r#"{"methodConfig": [{"name": [{}], "timeout": "2s", "retryPolicy": {
+///     "maxAttempts": 4, "initialBackoff": "0.1s", "maxBackoff": "1s", "backoffMultiplier": 2,
+///     "retryableStatusCodes": ["UNAVAILABLE"]}}]}"#;
+/// let strategy = ServiceConfig::parse(json)?.into_strategy("from-json");
+/// let client = build(&strategy, Target::fixed("telemetry", ["127.0.0.1:50051"]), Tcp, &Ambient::default())?;
+/// assert!(ServiceConfig::parse(&json.replace("\"2s\"", "\"soon\"")).is_err());
+/// # Ok::<(), squall::resilience::InvalidConfig>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceConfig {
     /// What holds for which methods.
@@ -77,7 +88,7 @@ pub struct MethodName {
 impl MethodName {
     /// How specifically it names the method of a request's path; `None` if it does not.
     fn matches(&self, path: &str) -> Option<u8> {
-        let (service, method) = path.strip_prefix('/')?.split_once('/')?;
+        let (service, method) = path.strip_prefix('/')?.rsplit_once('/')?;
         match (self.service.is_empty(), self.method.is_empty()) {
             (true, _) => Some(0),
             (false, true) => (self.service == service).then_some(1),
