@@ -9,7 +9,8 @@ use peer::{Door, Heard, Reply, Server, call, target};
 use squall::clock::{self, Simulation};
 use squall::random::Key;
 use squall::resilience::{
-    Ambient, Balance, Channel, ChannelConfig, EventKind, Keepalive, Origin, Strategy, Transport, build, origin_of,
+    Ambient, Balance, BreakerConfig, Channel, ChannelConfig, Connector, Endpoint, EventKind, Keepalive, Origin,
+    Strategy, Transport, Trip, build, origin_of,
 };
 use tonic::Code;
 
@@ -197,4 +198,63 @@ fn too_many_pings_double_the_keepalive_time() {
         .unwrap();
     let seconds: Vec<u64> = server.knocks().iter().map(|at| at.as_nanos() / 1_000_000_000).collect();
     assert_eq!(seconds, [0, 10, 30, 70]);
+}
+
+/// To wait for ready is to wait for a connection: a call that only a breaker keeps away fails at once, as what gRFC A32's circuit
+/// breakers drop does, and is not forgotten until its deadline.
+#[test]
+fn a_call_that_waits_for_ready_does_not_wait_for_a_breaker() {
+    let breaker = BreakerConfig { trip: Trip::Consecutive { failures: 1 }, ..BreakerConfig::default() };
+    let config = ChannelConfig {
+        balance: Balance::RoundRobin,
+        wait_for_ready: true,
+        endpoint_breaker: Some(breaker),
+        ..ChannelConfig::default()
+    };
+    let server = Server::sequence([Reply::Status(Code::Unavailable), Reply::Ok]);
+    let run = Simulation::new().run(async {
+        let channel = Channel::new(target(1), server.clone(), config, &Ambient::new(Key::from_seed(1))).unwrap();
+        call(channel.clone()).await.unwrap_err();
+        let barred = clock::timeout(Duration::from_secs(60), call(channel.clone())).await.expect("it does not wait");
+        assert_eq!(origin_of(&barred.unwrap_err()), Origin::Breaker);
+        // Half-open after 5 s.
+        clock::sleep(Duration::from_secs(5)).await;
+        call(channel).await
+    });
+    assert_eq!(run.unwrap().unwrap(), b"ok");
+}
+
+/// A server whose connector notes after how long streams are to be given up.
+#[derive(Clone)]
+struct Noted(Server, Arc<std::sync::Mutex<Vec<Duration>>>);
+
+impl Connector for Noted {
+    type Io = tokio::io::DuplexStream;
+
+    async fn connect(&self, endpoint: &Endpoint) -> std::io::Result<Self::Io> {
+        self.0.connect(endpoint).await
+    }
+
+    fn give_up_after(&self, _: &Self::Io, timeout: Duration) -> std::io::Result<()> {
+        self.1.lock().unwrap().push(timeout);
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// gRFC A18: the keepalive timeout bounds what stays unacknowledged as well, with keepalive only; a system that cannot do it is no
+/// reason to fail.
+#[test]
+fn streams_are_given_up_after_the_keepalive_timeout() {
+    let seconds = Duration::from_secs;
+    let keepalive = Keepalive { time: seconds(10), timeout: seconds(20), without_calls: false };
+    for (keepalive, expected) in [(None, vec![]), (Some(keepalive), vec![seconds(20)])] {
+        let noted = Noted(Server::sequence([Reply::Ok]), Arc::default());
+        let config = ChannelConfig { keepalive, ..ChannelConfig::default() };
+        let run = Simulation::new().run(async {
+            let channel = Channel::new(target(1), noted.clone(), config, &Ambient::new(Key::from_seed(1))).unwrap();
+            call(channel).await
+        });
+        assert_eq!(run.unwrap().unwrap(), b"ok");
+        assert_eq!(*noted.1.lock().unwrap(), expected);
+    }
 }

@@ -9,6 +9,21 @@ use crate::resilience::breaker::BreakerConfig;
 use crate::resilience::invalid::{LONGEST, ensure, ensure_between, ensure_positive};
 
 /// How a client reaches a service.
+///
+/// ```
+/// use squall::resilience::{Ambient, Balance, Channel, ChannelConfig, Keepalive, OutlierConfig, Target, Tcp};
+/// use std::time::Duration;
+/// let seconds = Duration::from_secs;
+/// let config = ChannelConfig {
+///     balance: Balance::RoundRobin,
+///     keepalive: Some(Keepalive { time: seconds(30), timeout: seconds(20), without_calls: false }),
+///     outlier: Some(OutlierConfig::default()),
+///     ..ChannelConfig::default()
+/// };
+/// let target = Target::fixed("telemetry", ["10.0.0.1:50051", "10.0.0.2:50051"]);
+/// let channel = Channel::new(target, Tcp, config, &Ambient::default())?;
+/// # Ok::<(), squall::resilience::InvalidConfig>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChannelConfig {
     /// Whose channel.
@@ -126,11 +141,14 @@ impl ConnectBackoff {
 }
 
 /// Pings that find out whether a silent connection is dead (gRFC A8).
+///
+/// Servers of gRPC permit one ping in five minutes unless told otherwise, and say GOAWAY to whoever sends more; gRPC's own clients
+/// therefore raise a `time` below 10 s to 10 s. This channel takes it as it is, for servers that are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keepalive {
-    /// After how much silence to ping.
+    /// After how much silence to ping; doubled, for this endpoint, each time a server says `too_many_pings`.
     pub time: Duration,
-    /// How long to wait for any answer.
+    /// How long to wait for any answer; 20 s in gRPC.
     pub timeout: Duration,
     /// Whether to ping when no call is under way.
     pub without_calls: bool,

@@ -49,10 +49,15 @@ fn builder() -> Builder {
 pub(super) async fn establish<C: Connector>(
     connector: &C,
     endpoint: &Endpoint,
+    keepalive: Option<Keepalive>,
     deadline: Instant,
 ) -> Result<Established<C::Io>, String> {
     let attempt = async {
         let io = connector.connect(endpoint).await.map_err(|error| error.to_string())?;
+        if let Some(Keepalive { timeout, .. }) = keepalive {
+            // Where the system refuses, the pings find out.
+            let _ = connector.give_up_after(&io, timeout);
+        }
         let (io, activity) = Watched::new(io);
         let handshake = builder().handshake::<_, Bytes>(io).await;
         let (send, mut connection): (SendRequest<Bytes>, _) = handshake.map_err(|error| error.to_string())?;

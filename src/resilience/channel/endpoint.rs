@@ -5,6 +5,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -76,6 +77,16 @@ pub trait Connector: Clone + Send + Sync + 'static {
 
     /// Connects. The channel bounds how long it may take, and drops the future then.
     fn connect(&self, endpoint: &Endpoint) -> impl Future<Output = io::Result<Self::Io>> + Send;
+
+    /// Has the operating system give up a stream on which what was sent stays unacknowledged for longer than `timeout`: a channel
+    /// with keepalive asks for it (gRFC A18). Streams that know no such thing leave it to the pings.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses.
+    fn give_up_after(&self, _stream: &Self::Io, _timeout: Duration) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Connects over TCP, without Nagle's delay.
@@ -89,5 +100,27 @@ impl Connector for Tcp {
         let stream = tokio::net::TcpStream::connect(endpoint.as_str()).await?;
         stream.set_nodelay(true)?;
         Ok(stream)
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn give_up_after(&self, stream: &Self::Io, timeout: Duration) -> io::Result<()> {
+        socket2::SockRef::from(stream).set_tcp_user_timeout(Some(timeout))
+    }
+}
+
+#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tcp_stream_is_given_up_after_the_keepalive_timeout() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = Endpoint::new(&listener.local_addr().unwrap().to_string());
+        let stream = runtime.block_on(Tcp.connect(&endpoint)).unwrap();
+        let user_timeout = || socket2::SockRef::from(&stream).tcp_user_timeout().unwrap();
+        assert_eq!(user_timeout(), None, "without keepalive it is the system's");
+        Tcp.give_up_after(&stream, Duration::from_secs(20)).unwrap();
+        assert_eq!(user_timeout(), Some(Duration::from_secs(20)));
     }
 }

@@ -10,7 +10,20 @@ use crate::random::Key;
 use crate::resilience::InvalidConfig;
 use crate::resilience::invalid::{ensure, ensure_positive};
 
-/// When an endpoint is ejected, and for how long.
+/// When an endpoint is ejected, and for how long. The defaults are gRFC A50's.
+///
+/// ```
+/// use squall::resilience::{FailurePercentage, OutlierConfig};
+/// use std::time::Duration;
+/// // Whoever fails more than half of at least ten calls in five seconds is out for half a minute.
+/// let rule = FailurePercentage { threshold: 50, request_volume: 10, minimum_hosts: 3, ..FailurePercentage::default() };
+/// let config = OutlierConfig {
+///     interval: Duration::from_secs(5),
+///     success_rate: None,
+///     failure_percentage: Some(rule),
+///     ..OutlierConfig::default()
+/// };
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutlierConfig {
     /// How often to look.

@@ -76,6 +76,11 @@ impl Subchannel {
             && self.breaker.as_ref().is_none_or(|breaker| breaker.would_admit(now))
     }
 
+    /// Whether nothing but its breaker keeps calls away, given that it takes none.
+    fn is_barred(&self) -> bool {
+        self.link.is_some() && self.healthy && !self.host.is_ejected()
+    }
+
     /// Whether a call may hope for it: it is connecting for the first time, or about to.
     fn is_hopeful(&self) -> bool {
         matches!(self.state, ConnectionState::Idle | ConnectionState::Connecting) && !self.failing
@@ -132,16 +137,15 @@ impl Pool {
             }
         }
         let mut present = self.subchannels.iter().filter(|subchannel| !subchannel.gone);
-        if wait_for_ready || present.clone().any(Subchannel::is_hopeful) {
+        // To wait for ready is to wait for a connection, and that is there: what a breaker bars fails, as in gRFC A32.
+        let barred = present.clone().any(Subchannel::is_barred);
+        if present.clone().any(Subchannel::is_hopeful) || (wait_for_ready && !barred) {
             return Pick::Wait;
         }
-        let last = present.next_back();
-        let (reason, origin) = match last {
+        let (reason, origin) = match present.next_back() {
+            _ if barred => ("the breakers of all endpoints are open", Origin::Breaker),
             None => ("the target has no endpoints", Origin::Network),
             Some(one) if one.link.is_some() && !one.healthy => ("no endpoint is healthy", Origin::Network),
-            Some(one) if one.link.is_some() && !one.host.is_ejected() => {
-                ("the breakers of all endpoints are open", Origin::Breaker)
-            }
             Some(one) if one.link.is_some() => ("outlier detection has ejected all endpoints", Origin::Network),
             Some(one) => (&*one.reason, Origin::Network),
         };

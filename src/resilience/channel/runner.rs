@@ -98,7 +98,7 @@ impl<C: Connector> Runner<C> {
         for endpoint in addresses {
             self.enter(ConnectionState::Connecting, &endpoint, "connecting".into());
             self.shared.ambient.emit(None, 0, || EventKind::ConnectAttempt { endpoint: endpoint.clone() });
-            match establish(&self.shared.connector, &endpoint, deadline).await {
+            match establish(&self.shared.connector, &endpoint, self.shared.config.keepalive, deadline).await {
                 Ok(established) => return Ok(established),
                 Err(reason) => failed = (endpoint, reason),
             }
