@@ -20,13 +20,13 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 
 use crate::stack;
-use crate::turns::{Contender, Cost, compare};
+use crate::turns::{Contender, Rounds};
 
 const ROUNDS: usize = 31;
 const CALLS: u64 = 4_000;
 
 /// What a call costs without any layer, and what each adds.
-pub(crate) fn measure() -> (Cost, Vec<(&'static str, Cost)>) {
+pub(crate) fn measure() -> Rounds {
     let ambient = Ambient::default();
     let minute = Duration::from_secs(60);
     let limit = LimitConfig::new(LimitAlgorithm::Fixed { max: 64 });
@@ -45,7 +45,7 @@ pub(crate) fn measure() -> (Cost, Vec<(&'static str, Cost)>) {
         contender("fallback", Fallback::new(&fallback).expect("valid").within(&ambient).layer(Backend)),
         contender("stack_alone", stack::fused(&ambient).layer(Backend)),
     ];
-    compare(contenders, ROUNDS, CALLS)
+    Rounds::measure(contenders, ROUNDS, CALLS)
 }
 
 fn contender<'a, S, B>(name: &'static str, mut service: S) -> Contender<'a>

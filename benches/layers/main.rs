@@ -27,26 +27,35 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let _guard = runtime.enter();
-    // `cargo bench --bench layers -- --only full_stack`: one case for a while, for a profiler.
+    // `cargo bench --bench layers -- --only full_stack 20000`: one case for so many calls, for a profiler. What two numbers of calls
+    // differ by is free of noise: `valgrind --tool=callgrind`.
     let mut arguments = std::env::args().skip_while(|argument| argument != "--only").skip(1);
     if let Some(name) = arguments.next() {
-        return wire::run(&runtime, &name);
+        let calls = arguments.next().map_or(300_000, |calls| calls.parse().expect("a number of calls"));
+        return wire::run(&runtime, &name, calls);
     }
 
-    let (bare, layers) = alone::measure();
+    let alone = alone::measure();
+    let bare = alone.first();
     say(&format!("a call of a service that answers at once: {:.0} ns, {:.0} allocations", bare.ns, bare.allocations));
-    for (name, cost) in layers {
+    for (name, cost) in alone.others() {
         say(&format!("  {name} adds {:.0} ns, {:.0} allocations", cost.ns, cost.allocations));
         figure(&format!("layers.{name}"), cost.ns, "ns");
     }
 
-    let (bare, stacks) = wire::measure(&runtime);
+    let wire = wire::measure(&runtime);
+    let bare = wire.first();
     say(&format!("a bare tonic call in process: {:.0} ns, {:.0} allocations", bare.ns, bare.allocations));
-    for (name, Cost { ns, allocations, share }) in stacks {
+    for (name, Cost { ns, allocations, share }) in wire.others() {
         say(&format!("  {name} adds {ns:.0} ns ({:.2} %), {allocations:.0} allocations", 100.0 * share));
         figure(&format!("layers.{name}"), ns, "ns");
         figure(&format!("layers.{name}_allocations"), allocations, "1");
         let overhead = if name == "full_stack" { "overhead".to_owned() } else { format!("{name}_overhead") };
         figure(&format!("layers.{overhead}"), 100.0 * share, "%");
+    }
+    for name in ["full_stack", "own_channel"] {
+        let share = 100.0 * wire.share_of(name, "no_deadline");
+        say(&format!("  {name} against a bare call without a deadline: {share:.2} %"));
+        figure(&format!("layers.{name}_without_deadline"), share, "%");
     }
 }

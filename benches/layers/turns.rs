@@ -18,31 +18,54 @@ pub(crate) struct Cost {
     pub(crate) share: f64,
 }
 
-/// Takes a figure out of a round: nanoseconds and allocations, contender by contender.
-type Pick<'a> = dyn Fn(&[(f64, f64)]) -> f64 + 'a;
+/// What was measured: round by round, contender by contender, nanoseconds and allocations a call.
+pub(crate) struct Rounds {
+    names: Vec<&'static str>,
+    costs: Vec<Vec<(f64, f64)>>,
+}
 
-/// What a call of the first contender costs, and what each of the others adds to it.
-pub(crate) fn compare(
-    mut contenders: Vec<Contender<'_>>,
-    rounds: usize,
-    calls: u64,
-) -> (Cost, Vec<(&'static str, Cost)>) {
-    for (_, contender) in &mut contenders {
-        contender(calls);
+impl Rounds {
+    pub(crate) fn measure(mut contenders: Vec<Contender<'_>>, rounds: usize, calls: u64) -> Self {
+        for (_, contender) in &mut contenders {
+            contender(calls);
+        }
+        let mut round = || contenders.iter_mut().map(|(_, contender)| turn(contender, calls)).collect();
+        let costs = (0..rounds).map(|_| round()).collect();
+        Self { names: contenders.iter().map(|(name, _)| *name).collect(), costs }
     }
-    let costs: Vec<Vec<(f64, f64)>> =
-        (0..rounds).map(|_| contenders.iter_mut().map(|(_, contender)| turn(contender, calls)).collect()).collect();
-    let median_of = |pick: &Pick<'_>| median(costs.iter().map(|round| pick(round)).collect());
-    let first = Cost { ns: median_of(&|round| round[0].0), allocations: median_of(&|round| round[0].1), share: 1.0 };
-    let others = contenders.iter().enumerate().skip(1).map(|(at, (name, _))| {
-        let cost = Cost {
-            ns: median_of(&|round| round[at].0 - round[0].0),
-            allocations: median_of(&|round| round[at].1 - round[0].1),
-            share: median_of(&|round| round[at].0 / round[0].0 - 1.0),
-        };
-        (*name, cost)
-    });
-    (first, others.collect())
+
+    /// What a call of the first contender costs.
+    pub(crate) fn first(&self) -> Cost {
+        Cost { ns: self.median(|round| round[0].0), allocations: self.median(|round| round[0].1), share: 1.0 }
+    }
+
+    /// What each of the others adds to it.
+    pub(crate) fn others(&self) -> impl Iterator<Item = (&'static str, Cost)> {
+        (1..self.names.len()).map(|at| {
+            let cost = Cost {
+                ns: self.median(|round| round[at].0 - round[0].0),
+                allocations: self.median(|round| round[at].1 - round[0].1),
+                share: self.share(at, 0),
+            };
+            (self.names[at], cost)
+        })
+    }
+
+    /// What one contender adds to another, as a share of what that one takes.
+    pub(crate) fn share_of(&self, name: &str, base: &str) -> f64 {
+        let place = |name: &str| self.names.iter().position(|one| *one == name).expect("a contender");
+        self.share(place(name), place(base))
+    }
+
+    fn share(&self, at: usize, base: usize) -> f64 {
+        self.median(|round| round[at].0 / round[base].0 - 1.0)
+    }
+
+    fn median(&self, pick: impl Fn(&[(f64, f64)]) -> f64) -> f64 {
+        let mut values: Vec<f64> = self.costs.iter().map(|round| pick(round)).collect();
+        values.sort_unstable_by(f64::total_cmp);
+        values[values.len() / 2]
+    }
 }
 
 /// Nanoseconds and allocations a call.
@@ -51,9 +74,4 @@ fn turn(contender: &mut dyn FnMut(u64), calls: u64) -> (f64, f64) {
     contender(calls);
     let ns = start.elapsed().as_nanos() as f64 / calls as f64;
     (ns, (ALLOCATOR.stats().allocations - before) as f64 / calls as f64)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    values[values.len() / 2]
 }

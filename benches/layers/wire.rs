@@ -1,6 +1,8 @@
 //! A bare tonic call (tonic's client, tonic's server, HTTP/2 over a pipe, all on this thread), and the same call through the layers.
 //!
-//! Both have the same bytes on the wire: the bare call sets its deadline as tonic has it, and so the server watches it for both.
+//! Both have the same bytes on the wire: the bare call sets its deadline as tonic has it, and so tonic's client and its server watch it
+//! for both. What that alone costs is what `no_deadline` saves. `own_channel` is the same stack over this crate's own channel, which
+//! hands a call to its connection without another task and watches a deadline once.
 //! A pipe costs less than a socket would, so the layers' share of a call over a network is smaller than the share measured here.
 
 use std::convert::Infallible;
@@ -10,7 +12,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{Request, Response};
-use squall::resilience::{Ambient, Call, CallId};
+use squall::resilience::{Ambient, Call, CallId, ChannelConfig, Connector, Endpoint, Target};
+use tokio::io::DuplexStream;
 use tokio::runtime::Runtime;
 use tonic::Status;
 use tonic::body::Body;
@@ -21,20 +24,20 @@ use tower::{Layer, Service};
 
 use crate::raw::Raw;
 use crate::stack;
-use crate::turns::{Contender, Cost, compare};
+use crate::turns::{Contender, Rounds};
 
 const ROUNDS: usize = 201;
 const CALLS: u64 = 200;
 
 /// What a bare call costs, and what the full stack adds in each of its forms.
-pub(crate) fn measure(runtime: &Runtime) -> (Cost, Vec<(&'static str, Cost)>) {
-    compare(contenders(runtime), ROUNDS, CALLS)
+pub(crate) fn measure(runtime: &Runtime) -> Rounds {
+    Rounds::measure(contenders(runtime), ROUNDS, CALLS)
 }
 
-/// One contender alone, for a few seconds.
-pub(crate) fn run(runtime: &Runtime, name: &str) {
+/// So many calls of one contender alone.
+pub(crate) fn run(runtime: &Runtime, name: &str, calls: u64) {
     for (_, contender) in contenders(runtime).iter_mut().filter(|(contender, _)| *contender == name) {
-        contender(300_000);
+        contender(calls);
     }
 }
 
@@ -47,6 +50,7 @@ fn contenders(runtime: &Runtime) -> Vec<Contender<'_>> {
         contender("full_stack", runtime, stack::fused(&ambient).layer(channel.clone()), None),
         contender("separate_layers", runtime, stack::separate(ambient.clone(), channel.clone()), None),
         contender("built_stack", runtime, stack::built(&ambient, channel), None),
+        contender("own_channel", runtime, stack::fused(&ambient).layer(own_channel(runtime, &ambient)), None),
     ]
 }
 
@@ -83,11 +87,34 @@ where
     grpc.unary(request, path, Raw).await.expect("answered");
 }
 
-async fn connect() -> Channel {
+/// The client's end of a pipe to a server of its own.
+fn serve() -> DuplexStream {
     let (client, server) = tokio::io::duplex(1 << 16);
     let incoming = tokio_stream::once(Ok::<_, std::io::Error>(server));
     tokio::spawn(tonic::transport::Server::builder().add_service(Echo).serve_with_incoming(incoming));
-    let mut client = Some(hyper_util::rt::TokioIo::new(client));
+    client
+}
+
+/// This crate's channel, to such a server.
+fn own_channel(runtime: &Runtime, ambient: &Ambient) -> squall::resilience::Channel<Pipe> {
+    let _guard = runtime.enter();
+    let target = Target::fixed("echo", ["echo:1"]);
+    squall::resilience::Channel::new(target, Pipe, ChannelConfig::default(), ambient).expect("valid")
+}
+
+#[derive(Clone)]
+struct Pipe;
+
+impl Connector for Pipe {
+    type Io = DuplexStream;
+
+    async fn connect(&self, _: &Endpoint) -> std::io::Result<DuplexStream> {
+        Ok(serve())
+    }
+}
+
+async fn connect() -> Channel {
+    let mut client = Some(hyper_util::rt::TokioIo::new(serve()));
     let connector = tower::service_fn(move |_: http::Uri| {
         ready(client.take().ok_or_else(|| std::io::Error::from(std::io::ErrorKind::ConnectionRefused)))
     });
