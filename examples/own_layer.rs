@@ -46,7 +46,26 @@ impl Pass for Said {
     }
 }
 
-/// Stands for a channel: answers OK.
+/// A plain tower layer: says in a header who calls. Behind a retry it sees every attempt.
+#[derive(Clone)]
+struct Named<S>(S);
+
+impl<S: Service<Request<Body>>> Service<Request<Body>> for Named<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> S::Future {
+        request.headers_mut().insert("x-tenant", HeaderValue::from_static("example"));
+        self.0.call(request)
+    }
+}
+
+/// Stands for a channel: answers OK to whoever says who they are.
 #[derive(Clone)]
 struct Backend;
 
@@ -59,9 +78,10 @@ impl Service<Request<Body>> for Backend {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, _: Request<Body>) -> Self::Future {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let code = if request.headers().contains_key("x-tenant") { Code::Ok } else { Code::Unauthenticated };
         let mut response = Response::new(Body::empty());
-        response.headers_mut().insert("grpc-status", HeaderValue::from_static("0"));
+        response.headers_mut().insert("grpc-status", HeaderValue::from(code as i32));
         ready(Ok(response))
     }
 }
@@ -72,6 +92,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let client = ServiceBuilder::new()
         .layer(Deadline::new(Duration::from_secs(2))?)
         .layer(Retry::new(RetryConfig { on_rejection: true, ..RetryConfig::default() })?)
+        .layer_fn(Named)
         .layer(GateLayer::new(EveryOther::default(), &ambient))
         .service(Backend);
     for _ in 0..3 {

@@ -62,6 +62,16 @@ pub fn build<C: Connector>(
 impl Client {
     /// The layers of `strategy` around any service: bring your own channel, or your own layers further in.
     ///
+    /// ```
+    /// use squall::resilience::{Ambient, Client, LayerConfig, RetryConfig, Strategy};
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    /// # let _guard = runtime.enter();
+    /// let channel = tonic::transport::Endpoint::from_static("http://127.0.0.1:50051").connect_lazy();
+    /// let layers = vec![LayerConfig::Retry(RetryConfig::default())];
+    /// let client = Client::around(&Strategy { layers, ..Strategy::default() }, channel, &Ambient::default())?;
+    /// # Ok::<(), squall::resilience::InvalidConfig>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// When something in the strategy makes no sense.

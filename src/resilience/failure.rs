@@ -14,7 +14,15 @@ use super::{Origin, Outcome};
 /// The error of every service here: boxed, as tower and tonic have it.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// A call or an attempt that failed on this side of the wire.
+/// A call or an attempt that failed on this side of the wire. A layer of one's own fails with one, so that others know who spoke.
+///
+/// ```
+/// use squall::resilience::{Failure, Origin, Outcome};
+/// use tonic::Code;
+/// let full = Failure::new(Code::ResourceExhausted, Origin::Limiter, "too many uploads under way");
+/// assert_eq!(full.outcome(), Outcome { code: Code::ResourceExhausted, origin: Origin::Limiter });
+/// assert!(full.is_unprocessed(), "no server has seen it");
+/// ```
 #[derive(Debug)]
 pub struct Failure {
     status: Status,

@@ -41,6 +41,15 @@ impl FallbackConfig {
 }
 
 /// A layer that answers in place of failures.
+///
+/// ```
+/// use bytes::Bytes;
+/// use squall::resilience::{Codes, Fallback, FallbackConfig};
+/// // A message whose fields all have their defaults, in place of what cannot be reached.
+/// let layer = Fallback::new(&FallbackConfig { on: Codes::UNAVAILABLE, message: Bytes::new() })?;
+/// assert!(Fallback::new(&FallbackConfig { on: Codes::NONE, message: Bytes::new() }).is_err());
+/// # Ok::<(), squall::resilience::InvalidConfig>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Fallback {
     on: Codes,

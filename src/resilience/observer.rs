@@ -15,6 +15,27 @@ use super::{CallId, Origin};
 use crate::clock::Instant;
 
 /// Hears what the layers do.
+///
+/// ```
+/// use squall::random::Key;
+/// use squall::resilience::{Ambient, Event, EventKind, Observer};
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// /// Counts retries, as a metric would.
+/// #[derive(Default)]
+/// struct Retries(AtomicU64);
+///
+/// impl Observer for Retries {
+///     fn on(&self, event: &Event) {
+///         if let EventKind::RetryScheduled { .. } = event.kind {
+///             self.0.fetch_add(1, Ordering::Relaxed);
+///         }
+///     }
+/// }
+///
+/// let ambient = Ambient::new(Key::from_seed(1)).observed_by(Arc::new(Retries::default()));
+/// ```
 pub trait Observer: Send + Sync {
     /// Something happened. Called synchronously: be quick.
     fn on(&self, event: &Event);

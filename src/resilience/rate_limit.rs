@@ -21,9 +21,9 @@ use crate::clock::{self, Instant, Sleep};
 /// How fast calls may be made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RateLimitConfig {
-    /// Calls a second, over time.
+    /// Calls a second, over time; 10^-6 to 10^9.
     pub per_second: f64,
-    /// Calls at once, after a pause.
+    /// Calls at once, after a pause; at least 1.
     pub burst: u32,
     /// How long a call may wait for its turn; zero turns it away.
     pub max_wait: Duration,
@@ -45,6 +45,15 @@ impl RateLimitConfig {
 }
 
 /// A rate limit; put it before a service with [`layer`](Self::layer).
+///
+/// ```
+/// use squall::resilience::{Ambient, RateLimit, RateLimitConfig, Scope};
+/// use std::time::Duration;
+/// let max_wait = Duration::from_millis(100);
+/// let config = RateLimitConfig { per_second: 50.0, burst: 10, max_wait, scope: Scope::Client };
+/// let layer = RateLimit::new(config)?.layer(&Ambient::default());
+/// # Ok::<(), squall::resilience::InvalidConfig>(())
+/// ```
 #[derive(Clone)]
 pub struct RateLimit(Arc<Shared>);
 

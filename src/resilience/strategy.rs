@@ -20,6 +20,24 @@ use super::throttle::ThrottleConfig;
 use super::tower_layers::TowerConfig;
 
 /// How a client deals with failure.
+///
+/// ```
+/// use squall::resilience::{BreakerConfig, LayerConfig, RetryConfig, Strategy};
+/// use std::time::Duration;
+/// // The breaker sees attempts; outside of the retry it would see calls.
+/// let strategy = Strategy {
+///     name: "careful".to_owned(),
+///     layers: vec![
+///         LayerConfig::Deadline(Duration::from_secs(2)),
+///         LayerConfig::Retry(RetryConfig::default()),
+///         LayerConfig::Breaker(BreakerConfig::default()),
+///         LayerConfig::AttemptTimeout(Duration::from_millis(500)),
+///     ],
+///     ..Strategy::default()
+/// };
+/// strategy.check()?;
+/// # Ok::<(), squall::resilience::InvalidConfig>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Strategy {
     /// The name in reports.
