@@ -12,7 +12,7 @@ pub(super) fn net(typed: &args::Net, streams: &Streams) -> Result<Exit, Failure>
     let lines = timeline(&Exchange {
         rtt: typed.rtt,
         loss: typed.loss,
-        bytes: typed.bytes,
+        bytes: typed.bytes as usize,
         requests: typed.requests,
         seed: typed.seed,
         black_hole: typed.black_hole.map(|from| (from, typed.lasts)),
