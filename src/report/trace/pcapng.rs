@@ -4,6 +4,9 @@
 //! A packet is captured where it is sent, as tcpdump on the sender would; one that the network loses has a comment that says
 //! so. Hosts are 10.x.y.z by their number, and names stand in the file, so that a capture reads without the scenario.
 //!
+//! A capture cannot say which protocol is inside, and Wireshark asks its HTTP dissector, which knows HTTP/2 by its preface,
+//! about HTTP's own ports only. So the telemetry service is shown at such a port: gRPC is read without any setting.
+//!
 //! Source: draft-ietf-opsawg-pcapng (section header, interface description, enhanced packet and name resolution blocks);
 //! RFC 791, RFC 9293, RFC 7323 and RFC 2018 for headers and options.
 
@@ -13,12 +16,15 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::clock::Instant;
 use crate::net::{ConnectionEvent, ConnectionId, Observer, Packet, Side};
+use crate::telemetry;
 
 /// Raw IP, without a link layer.
 const LINKTYPE_RAW: u16 = 101;
 const NANOSECONDS: u8 = 9;
 /// The first port that clients use, and how many there are (Linux's default range).
 const PORTS: (u16, u64) = (32_768, 28_232);
+/// Where the telemetry service is shown to listen.
+const HTTP_PORT: u16 = 8080;
 const HEADER: usize = 20;
 /// Windows are scaled so: 2^8 is enough for the largest receive buffer.
 const WINDOW_SCALE: u8 = 8;
@@ -47,7 +53,7 @@ impl Observer for Capture {
     fn connection(&self, _: Instant, id: ConnectionId, event: &ConnectionEvent) {
         if let ConnectionEvent::Connecting { from, to } = event {
             let port = PORTS.0 + (id.number() % PORTS.1) as u16;
-            let ends = [(from.index() as u32, port), (to.host.index() as u32, to.port)];
+            let ends = [(from.index() as u32, port), (to.host.index() as u32, shown(to.port))];
             self.with(|gathered| gathered.connections.entry(id).or_default().ends = ends);
         }
     }
@@ -91,6 +97,14 @@ impl Capture {
 
     fn with<T>(&self, f: impl FnOnce(&mut Gathered) -> T) -> T {
         f(&mut self.gathered.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The port that stands in the capture for a port of the simulation.
+const fn shown(port: u16) -> u16 {
+    match port {
+        telemetry::PORT => HTTP_PORT,
+        other => other,
     }
 }
 
