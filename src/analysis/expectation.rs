@@ -34,6 +34,9 @@ pub struct Judgement {
     pub observed: Option<Estimate>,
     /// What it had to be compared with; none if there was nothing to measure.
     pub bound: Option<f64>,
+    /// Which share of the seeds must satisfy it, each on its own; none where a figure over all of them must.
+    #[serde(skip)]
+    pub share: Option<f64>,
     /// Whether the observed figure itself satisfies the bound, however unsure it is.
     pub holds: bool,
     /// The seeds whose own figure does not satisfy the bound, the worst first.
@@ -82,6 +85,10 @@ pub(super) fn judge(
         verdict: Verdict::Inconclusive,
         observed: None,
         bound: None,
+        share: match expectation.aggregate {
+            Aggregate::Share(share) => Some(share),
+            _ => None,
+        },
         holds: false,
         failing_seeds,
         window_ns: window.iter().map(|range| (range.start, range.end)).collect(),
@@ -90,6 +97,11 @@ pub(super) fn judge(
     if pairs.is_empty() {
         return judgement;
     }
+    // Each seed is held against its own bound where seeds are counted, and the figure over all of them otherwise.
+    let pairs = match judgement.share {
+        Some(share) => vec![pairs[place_of_share(expectation.op, share, &pairs)]],
+        None => pairs,
+    };
     let observed: Vec<f64> = pairs.iter().map(|(_, value, _)| *value).collect();
     let expected: Vec<f64> = pairs.iter().map(|(_, _, bound)| *bound).collect();
     let own_figure = aggregate(expectation, &observed, bootstrap);
@@ -132,7 +144,6 @@ fn verdict(op: Op, mean: f64, low: f64, high: f64) -> Verdict {
 
 fn aggregate(expectation: &Expectation, values: &[f64], bootstrap: &mut Bootstrap) -> Option<Estimate> {
     let higher = expectation.metric.better() == Better::Higher;
-    let more_satisfies = matches!(expectation.op, Op::AtLeast | Op::Above);
     let point = match expectation.aggregate {
         Aggregate::Mean if !mean(values)?.is_finite() => mean(values),
         Aggregate::Mean => {
@@ -140,10 +151,8 @@ fn aggregate(expectation: &Expectation, values: &[f64], bootstrap: &mut Bootstra
         }
         Aggregate::Worst => nth_best(values, higher, values.len()),
         Aggregate::Best => nth_best(values, higher, 1),
-        // 0.9 of ten seeds are nine, whatever 0.9 is in binary.
-        Aggregate::Share(share) => {
-            nth_best(values, more_satisfies, libm::ceil(share * values.len() as f64 - 1e-9) as usize)
-        }
+        // The seed that decides was chosen already.
+        Aggregate::Share(_) => values.first().copied(),
     };
     point.map(Estimate::point)
 }
@@ -156,6 +165,26 @@ fn nth_best(values: &[f64], higher: bool, n: usize) -> Option<f64> {
         sorted.reverse();
     }
     sorted.get(n.max(1) - 1).copied()
+}
+
+/// The place of the seed that decides whether a share of all seeds, in (0, 1], satisfies the bound: so many do as well as it
+/// or better.
+fn place_of_share(op: Op, share: f64, pairs: &[(u64, f64, f64)]) -> usize {
+    let miss = |(_, value, bound): &(u64, f64, f64)| {
+        // Infinite minus infinite is nothing; equal is equal.
+        let above = if value == bound { 0.0 } else { value - bound };
+        match op {
+            Op::AtLeast | Op::Above => -above,
+            Op::AtMost | Op::Below => above,
+            Op::Equal => above.abs(),
+            Op::NotEqual => -above.abs(),
+        }
+    };
+    let mut places: Vec<usize> = (0..pairs.len()).collect();
+    places.sort_by(|one, other| miss(&pairs[*one]).total_cmp(&miss(&pairs[*other])));
+    // 0.9 of ten seeds are nine, whatever 0.9 is in binary.
+    let count = libm::ceil(share * pairs.len() as f64 - 1e-9) as usize;
+    places[count.clamp(1, pairs.len()) - 1]
 }
 
 /// What each seed's figure is compared with.
@@ -235,6 +264,22 @@ mod tests {
         check(&[90, 96, 100], Aggregate::Share(0.7), Op::AtLeast, 0.95, Verdict::Fail, &[1]);
         check(&[90, 96, 100], Aggregate::Share(0.3), Op::AtMost, 0.95, Verdict::Pass, &[3, 2]);
         check(&[90, 96, 100], Aggregate::Share(0.4), Op::AtMost, 0.95, Verdict::Fail, &[3, 2]);
+        // One of four is equal; that one lies between the others is no merit of theirs.
+        check(&[98, 98, 99, 100], Aggregate::Share(0.25), Op::Equal, 0.99, Verdict::Pass, &[1, 2, 4]);
+        check(&[98, 98, 99, 100], Aggregate::Share(0.75), Op::Equal, 0.99, Verdict::Fail, &[1, 2, 4]);
+        check(&[98, 98, 99, 100], Aggregate::Share(0.75), Op::NotEqual, 0.99, Verdict::Pass, &[3]);
+    }
+
+    /// One seed of two is better, and the worst of the one strategy is better than the worst of the other all the same.
+    #[test]
+    fn seeds_are_counted_each_against_its_own_bound() {
+        let (own, other) = (figures(&[90, 99]), figures(&[95, 80]));
+        for (share, verdict) in [(0.5, Verdict::Pass), (1.0, Verdict::Fail)] {
+            let bound = Bound::Strategy { strategy: 1, times: 1.0 };
+            let expectation = expectation(Aggregate::Share(share), Op::AtLeast, bound);
+            let judgement = judge(&expectation, &own, Some(&other), &mut Bootstrap::default());
+            assert_eq!((judgement.verdict, judgement.failing_seeds), (verdict, vec![1]), "{share}");
+        }
     }
 
     /// Each seed is five points better, though the seeds differ by far more: pairing makes that certain.

@@ -64,6 +64,7 @@ fn judgement(
         verdict,
         observed: Some(Estimate { mean, low, high }),
         bound: Some(bound),
+        share: None,
         holds: verdict == Verdict::Pass,
         failing_seeds: failing.to_vec(),
         window_ns: Vec::new(),

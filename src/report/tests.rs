@@ -37,6 +37,7 @@ fn judgement(
         verdict,
         observed,
         bound: observed.map(|_| bound),
+        share: None,
         holds: verdict == Verdict::Pass,
         failing_seeds: Vec::new(),
         window_ns: Vec::new(),

@@ -14,7 +14,7 @@ pub(super) fn lines(outcome: &ScenarioOutcome, judgement: &Judgement) -> Vec<Str
         ([], _) => place,
         ([worst, ..], _) => {
             let (missed, all) = (judgement.failing_seeds.len(), outcome.seeds.len());
-            format!("missed by {missed} of {all} seeds, by {worst} most; {place}")
+            format!("{missed} of {all} seeds miss it, seed {worst} most; {place}")
         }
     };
     lines.extend(judgement.observed.map(|_| figure(judgement)));
@@ -36,13 +36,16 @@ pub(super) fn figure(judgement: &Judgement) -> String {
     let Some((observed, bound)) = judgement.observed.zip(judgement.bound) else {
         return format!("{}: nothing to measure", judgement.subject);
     };
+    let [mean, bound] = units::held_against(judgement.metric, observed.mean, bound);
     let interval = match (show(observed.low), show(observed.high)) {
         (low, high) if low == high => String::new(),
         (low, high) => format!(" [{low}, {high}]"),
     };
+    let share =
+        judgement.share.map(|share| format!(" in {}% of seeds", units::digits(share * 1e2))).unwrap_or_default();
     let unsure = if judgement.verdict == Verdict::Inconclusive { "; more seeds would tell" } else { "" };
     let (subject, symbol) = (&judgement.subject, judgement.op.symbol());
-    format!("{subject} is {}{interval}, to be {symbol} {}{unsure}", show(observed.mean), show(bound))
+    format!("{subject} is {mean}{interval}, to be {symbol} {bound}{share}{unsure}")
 }
 
 /// `of calls due from 10s to 12s`; a fault that comes and goes has several stretches.

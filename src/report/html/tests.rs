@@ -32,7 +32,7 @@ fn a_page_says_what_came_of_the_run() {
     for said in [
         "3 scenarios: 1 passed, 2 failed",
         "never fired",
-        "missed by 5 of 5 seeds, by 3 most",
+        "5 of 5 seeds miss it, seed 3 most",
         "squall run scenarios/server/crash-restart.yaml --strategy naive --seed 3",
         "99.92%",
     ] {
