@@ -123,10 +123,12 @@ impl Drawing<'_> {
                         args(span),
                     )?;
                 }
-                SpanKind::Handler(_) => {
+                SpanKind::Handler(server) => {
                     let lane = self.lane(pid, 0, span.start_ns, span.end_ns);
                     self.slice((pid, lane), (span.start_ns, span.end_ns), &name, "handler", args(span))?;
-                    self.flow("f", (pid, lane), span.start_ns, span)?;
+                    if self.names.is_called_by_clients(server) {
+                        self.flow("f", (pid, lane), span.start_ns, span)?;
+                    }
                 }
                 SpanKind::Call | SpanKind::Attempt => {}
             }
@@ -241,6 +243,7 @@ fn args(span: &Span) -> Value {
 mod tests {
     use super::super::samples;
     use super::*;
+    use crate::record::ServerNames;
 
     fn trace(events: &[Event]) -> Vec<Value> {
         let mut out = Vec::new();
@@ -294,6 +297,26 @@ mod tests {
             let inside = |slice: &&&Value| same_track(slice, arrow) && ends(slice).0 <= at && at <= ends(slice).1;
             assert!(slices.iter().any(|slice| inside(&slice)), "{arrow}");
         }
+    }
+
+    /// A tier behind the one that clients call numbers its attempts for itself: an arrow to it would begin nowhere, or at another
+    /// attempt.
+    #[test]
+    fn arrows_lead_to_whom_clients_call() {
+        let mut header = samples::header();
+        let storage = ServerNames { name: "storage".to_owned(), replicas: 1, workers: 1, called_by_clients: false };
+        header.servers.push(storage);
+        let mut events = samples::retried();
+        let (server, call) = (2, CallId::new(1, 4));
+        let handler = Kind::HandlerStarted { server, call, attempt: 2, depth: 0 };
+        events.insert(events.len() - 1, Event { at: crate::clock::Instant::from_nanos(950), kind: handler });
+        let mut out = Vec::new();
+        write(&header, &events, &mut out).unwrap();
+        let document: Value = serde_json::from_slice(&out).unwrap();
+        let of = |field: &str, value: &str| {
+            document["traceEvents"].as_array().unwrap().iter().filter(|event| event[field] == value).count()
+        };
+        assert_eq!((of("cat", "handler"), of("ph", "f")), (2, 1));
     }
 
     /// Attempts beside each other cannot share the call's lane.

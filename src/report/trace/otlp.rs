@@ -106,7 +106,11 @@ fn span(header: &Header, span: &Span, moments: Vec<Value>, epoch_ns: u64) -> Val
     let parent = match span.kind {
         SpanKind::Call => None,
         SpanKind::Attempt => Some(span_id(SpanKind::Call, 0)),
-        SpanKind::Queue(_) | SpanKind::Handler(_) => Some(span_id(SpanKind::Attempt, span.attempt)),
+        SpanKind::Queue(server) | SpanKind::Handler(server) if Names(header).is_called_by_clients(server) => {
+            Some(span_id(SpanKind::Attempt, span.attempt))
+        }
+        // The attempts of tiers behind are no spans of their own: what they cause is part of the call.
+        SpanKind::Queue(_) | SpanKind::Handler(_) => Some(span_id(SpanKind::Call, 0)),
     };
     if let Some(parent) = parent {
         value["parentSpanId"] = parent.into();

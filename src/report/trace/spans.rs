@@ -169,6 +169,19 @@ impl Names<'_> {
         format!("{group}/{number}")
     }
 
+    /// Whether clients call a server. Its handlers answer their attempts; those of a tier behind it answer a server's, which count
+    /// for themselves.
+    #[must_use]
+    pub fn is_called_by_clients(&self, server: u32) -> bool {
+        let mut left = server;
+        let group = self.0.servers.iter().find(|group| {
+            let here = left < group.replicas;
+            left = left.saturating_sub(group.replicas);
+            here
+        });
+        group.is_some_and(|group| group.called_by_clients)
+    }
+
     /// What reports call a fault.
     #[must_use]
     pub fn fault(&self, fault: u32) -> &str {
