@@ -55,7 +55,7 @@ pub(super) fn signed(metric: Metric, value: f64) -> String {
     let sign = if value > 0.0 { "+" } else { "" };
     match metric.unit() {
         // A difference of shares is in points.
-        Unit::Share => format!("{sign}{:.2} pts", value * 100.0),
+        Unit::Share => format!("{sign}{} pts", units::digits((value * 1e4).round() / 1e2)),
         _ => format!("{sign}{}", units::figure(metric, value)),
     }
 }

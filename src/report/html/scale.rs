@@ -63,7 +63,17 @@ impl Scale {
         let first = libm::ceil(log10(self.low) - 1e-9) as i64;
         let last = libm::floor(log10(self.high) + 1e-9) as i64;
         let every = ((last - first).max(0) as usize / count.max(1) + 1).max(1);
-        (first..=last).step_by(every).map(|power| ten_to(power as f64)).collect()
+        let ticks: Vec<f64> = (first..=last).step_by(every).map(|power| ten_to(power as f64)).collect();
+        if ticks.len() > 1 { ticks } else { self.within_decades(count) }
+    }
+
+    /// Round figures of a scale that holds no two powers of ten.
+    fn within_decades(&self, count: usize) -> Vec<f64> {
+        let first = libm::floor(log10(self.low)) as i64;
+        let figures = (first..).flat_map(|power| STEPS.map(|step| step * ten_to(power as f64)));
+        let ticks: Vec<f64> =
+            figures.skip_while(|tick| *tick < self.low).take_while(|tick| *tick <= self.high).collect();
+        if ticks.len() > 1 { ticks } else { self.steps(count) }
     }
 }
 
@@ -88,6 +98,9 @@ mod tests {
         assert_eq!(Scale::linear((0.0, 473.0), (0.0, 100.0)).ticks(2), [0.0, 200.0, 400.0]);
         let logarithmic = |low, high| Scale::logarithmic((low, high), (0.0, 100.0)).ticks(4);
         assert_eq!(logarithmic(3.0, 2_000.0), [10.0, 100.0, 1000.0]);
+        // One label would say nothing of the distance between two points.
+        assert_eq!(logarithmic(700.0, 9_000.0), [1000.0, 2000.0, 5000.0]);
+        assert_eq!(logarithmic(810.0, 1_210.0), [900.0, 1000.0, 1100.0, 1200.0]);
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub(super) struct Scenario<'a> {
     pub(super) error_kinds: Vec<String>,
     pub(super) errors: Vec<Errors<'a>>,
     pub(super) expectations: Vec<Expectation<'a>>,
+    /// Who is first, for the index.
+    pub(super) first: String,
     /// Place, name, and how it stands to the next.
     pub(super) ranking: Vec<[String; 3]>,
     pub(super) source: Vec<(usize, &'a str)>,
@@ -168,6 +170,7 @@ impl<'a> Scenario<'a> {
             error_kinds,
             errors,
             expectations,
+            first: first(outcome),
             ranking: ranking::rows(outcome),
             source: text.lines().enumerate().map(|(place, line)| (place + 1, line)).collect(),
             reproduce: reproduce::scenario(outcome),
@@ -180,6 +183,17 @@ impl Scenario<'_> {
     pub(super) fn fired(&self) -> String {
         let fired = self.faults.iter().filter(|fault| fault.outcome.fired > 0).count();
         format!("{fired} of {}", self.faults.len())
+    }
+}
+
+/// Who shares the first place, as long as they are few.
+fn first(outcome: &ScenarioOutcome) -> String {
+    let names: Vec<&str> =
+        outcome.ranking.iter().filter(|rank| rank.place == 1).map(|rank| rank.strategy.as_str()).collect();
+    match names.len() {
+        0 => "–".to_owned(),
+        1 | 2 => names.join(", "),
+        count => format!("{count} that tie"),
     }
 }
 
@@ -286,11 +300,13 @@ fn expectation<'a>(
     judgement: &'a Judgement,
 ) -> Expectation<'a> {
     let show = |value: f64| units::figure(judgement.metric, value);
-    let observed = judgement.observed.map_or_else(
+    let told = judgement.observed.zip(judgement.bound);
+    let told = told.map(|(one, bound)| (one, units::held_against(judgement.metric, one.mean, bound)));
+    let observed = told.as_ref().map_or_else(
         || "nothing to measure".to_owned(),
-        |one| match (show(one.mean), show(one.low), show(one.high)) {
-            (mean, low, high) if mean == low && mean == high => mean,
-            (mean, low, high) => format!("{mean} [{low}, {high}]"),
+        |(one, [mean, _])| match (show(one.low), show(one.high)) {
+            (low, high) if low == high => mean.clone(),
+            (low, high) => format!("{mean} [{low}, {high}]"),
         },
     );
     Expectation {
@@ -298,7 +314,7 @@ fn expectation<'a>(
         judgement,
         verdict: Badge::of(judgement.verdict),
         observed,
-        bound: judgement.bound.map(|bound| format!("{} {}", judgement.op.symbol(), show(bound))).unwrap_or_default(),
+        bound: told.map(|(_, [_, bound])| format!("{} {bound}", judgement.op.symbol())).unwrap_or_default(),
         why: if judgement.verdict == Verdict::Pass { Vec::new() } else { why::lines(outcome, judgement) },
         commands: match judgement.fails(run.policy) {
             true => why::commands(outcome, &strategy.name, judgement),
