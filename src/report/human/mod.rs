@@ -76,7 +76,8 @@ fn ranking(outcome: &ScenarioOutcome, options: Options, out: &mut dyn io::Write)
     }
     let name_width = table::name_width(&outcome.strategies);
     writeln!(out, "\n  {}", options.paint.dim("ranking"))?;
-    for [place, name, standing] in rows {
+    for ([place, name, standing], rank) in rows.into_iter().zip(&outcome.ranking) {
+        let standing = rank.next.iter().fold(standing, |said, (next, _)| said.replacen(next, &table::cut(next), 1));
         let line = format!("  {place:<2} {:name_width$}  {standing}", table::cut(&name));
         let fits = line.chars().count() <= options.width;
         let line = line.split_once(" [").map_or(line.as_str(), |(short, _)| if fits { &line } else { short });

@@ -2,7 +2,7 @@
 
 use super::super::samples::{failing, never_fired, outcome, unsure};
 use super::*;
-use crate::analysis::Policy;
+use crate::analysis::{Policy, Rank, Standing};
 
 fn drawn(outcome: ScenarioOutcome, policy: Policy, options: Options) -> String {
     let run = Run { scenarios: vec![outcome], policy };
@@ -50,6 +50,21 @@ fn colour_only_repeats() {
 fn compact_leaves_out_what_went_well() {
     let options = Options { summary: Summary::Compact, ..plain(80) };
     insta::assert_snapshot!("compact", drawn(failing(), Policy::ByFigure, options));
+}
+
+/// Strategies of a sweep have names without end, and a line names two of them.
+#[test]
+fn long_names_are_cut_wherever_they_stand() {
+    let names = ["a", "b"].map(|letter| letter.repeat(64));
+    let mut long = outcome();
+    for (strategy, name) in long.strategies.iter_mut().zip(&names) {
+        strategy.name.clone_from(name);
+    }
+    let rank = |place: usize, next| Rank { place, strategy: names[place - 1].clone(), next };
+    long.ranking = vec![rank(1, Some((names[1].clone(), Standing::Ties))), rank(2, None)];
+    long.strategies.iter_mut().for_each(|strategy| strategy.expectations.clear());
+    let drawn = drawn(long, Policy::ByFigure, plain(100));
+    assert!(drawn.contains("ties with bbbbb") && !drawn.contains(&names[1]), "{drawn}");
 }
 
 /// A narrower terminal than the narrowest gets the narrowest; wrapping is then its own business.
