@@ -24,7 +24,7 @@ fn stdout(arguments: &[&str]) -> Vec<u8> {
 #[test]
 fn commands_print_what_the_pages_say() {
     let cases = trycmd::TestCases::new();
-    for name in ["NO_COLOR", "RUST_LOG", "CLICOLOR_FORCE"] {
+    for name in ["NO_COLOR", "RUST_LOG", "CLICOLOR_FORCE", "COLUMNS"] {
         cases.env(name, "");
     }
     cases.case("tests/cli/*.md");

@@ -1,6 +1,6 @@
 //! `squall baseline`: keep what a run came to, and find out when it gets worse.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -9,9 +9,10 @@ use super::exit::{Exit, Failure, plural};
 use super::request::Selection;
 use super::streams::Streams;
 use super::{conclude, files, plans, report, trials};
-use crate::analysis::{BASELINE_VERSION, Baseline, Tolerances};
+use crate::analysis::{BASELINE_VERSION, Baseline, Difference, DifferenceKind, Tolerances};
 use crate::report::difference::Check;
 use crate::report::figure;
+use crate::scenario::Plan;
 
 /// What a command was asked.
 struct Asked {
@@ -81,12 +82,14 @@ fn accept(path: &Path, asked: &Asked, streams: &Streams) -> Result<Exit, Failure
 struct Ran {
     baseline: Baseline,
     files: Vec<(String, String)>,
+    /// The scenarios and strategies that there are, run or not: what is among them is not gone.
+    known: BTreeSet<(String, String)>,
 }
 
 fn run(asked: &Asked, streams: &Streams) -> Result<Ran, Failure> {
     let (plans, log) = match &asked.log {
         Some(path) => {
-            let log = report::whole(vec![report::read(path)?])?;
+            let log = report::whole(std::slice::from_ref(path))?;
             (plans::kept(&log.head.scenarios)?, log)
         }
         None => {
@@ -95,7 +98,11 @@ fn run(asked: &Asked, streams: &Streams) -> Result<Ran, Failure> {
         }
     };
     let files = plans.iter().map(|plan| (plan.name.clone(), plan.file.clone())).collect();
-    Ok(Ran { baseline: Baseline::of(&conclude::outcomes(&plans, &log)?), files })
+    let named = |plan: &Plan| -> Vec<(String, String)> {
+        plan.strategies.iter().map(|strategy| (plan.name.clone(), strategy.name.clone())).collect()
+    };
+    let known = plans.iter().flat_map(named).collect();
+    Ok(Ran { baseline: Baseline::of(&conclude::outcomes(&plans, &log)?), files, known })
 }
 
 /// A baseline that a build accepts by itself catches nothing.
@@ -117,10 +124,16 @@ fn read(path: &Path) -> Result<Baseline, Failure> {
         }
         Err(error) => return Err(sorry(error.to_string())),
     };
-    let baseline: Baseline = serde_json::from_str(&text).map_err(|error| sorry(format!("is no baseline: {error}")))?;
+    let torn = |error| {
+        let way_out = "take it from version control again, or remove it and `squall baseline save`";
+        sorry(format!("is no baseline: {error}; {way_out}"))
+    };
+    let baseline: Baseline = serde_json::from_str(&text).map_err(torn)?;
     let version = baseline.baseline_version;
     if version != BASELINE_VERSION {
-        return Err(sorry(format!("is a baseline of version {version}; this Squall reads {BASELINE_VERSION}")));
+        let way_out = "remove it and `squall baseline save`";
+        let told = format!("is a baseline of version {version}; this Squall reads {BASELINE_VERSION}: {way_out}");
+        return Err(sorry(told));
     }
     Ok(baseline)
 }
@@ -142,7 +155,10 @@ fn tell(before: &Baseline, ran: &Ran, asked: &Asked, streams: &Streams) -> Resul
             "the baseline has other seeds for {scenario} {strategy}: run with the same, or `squall baseline accept` anew"
         )));
     }
-    let differences = before.compare(now, asked.selection.is_everything(), &asked.tolerances);
+    let mut differences = before.compare(now, asked.selection.is_everything(), &asked.tolerances);
+    // A log may be of some strategies of a scenario.
+    let is_here = |one: &Difference| ran.known.contains(&(one.scenario.clone(), one.strategy.clone()));
+    differences.retain(|one| one.kind != DifferenceKind::Gone || !is_here(one));
     let check = Check {
         differences: &differences,
         scenarios: now.scenarios.len(),
@@ -165,10 +181,9 @@ fn show(baseline: &Baseline, out: &mut dyn io::Write) -> io::Result<()> {
         for (strategy, entry) in strategies {
             writeln!(out, "{scenario} {strategy}: {}", plural(entry.fingerprints.len(), "seed"))?;
             for (name, value) in &entry.metrics {
-                let shown = match name.parse() {
-                    Ok(metric) => figure(metric, value.unwrap_or(f64::INFINITY)),
-                    Err(_) => format!("{value:?}"),
-                };
+                let value = value.unwrap_or(f64::INFINITY);
+                // What another version kept is shown as it stands in the file.
+                let shown = name.parse().map_or_else(|_| value.to_string(), |metric| figure(metric, value));
                 writeln!(out, "  {name:24}  {shown}")?;
             }
         }

@@ -61,13 +61,21 @@ pub(super) fn fmt(typed: &args::Fmt, streams: &Streams) -> Result<Exit, Failure>
     let paths = if typed.paths.is_empty() { &usual[..] } else { &typed.paths };
     let sources = discover(paths).map_err(|mistakes| Failure::Scenarios(vec![mistakes]))?;
     let mut changed = Vec::new();
+    let mut mistakes = Vec::new();
     for source in sources {
-        if one(&source.path, typed.check)? {
-            changed.push(source.path);
+        match one(&source.path, typed.check) {
+            Ok(true) => changed.push(source.path),
+            Ok(false) => {}
+            // One file's mistakes are no reason to leave the others as they are, or not to say what became of them.
+            Err(Failure::Scenarios(told)) => mistakes.extend(told),
+            Err(failure) => return Err(failure),
         }
     }
     let word = if typed.check { "would format" } else { "formatted" };
     streams.data(|out| changed.iter().try_for_each(|path| writeln!(out, "{word} {}", path.display())))?;
+    if !mistakes.is_empty() {
+        return Err(Failure::Scenarios(mistakes));
+    }
     Ok(if typed.check && !changed.is_empty() { Exit::Usage } else { Exit::Good })
 }
 

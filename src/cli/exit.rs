@@ -3,9 +3,10 @@
 use std::io;
 use std::process::ExitCode;
 
+use super::args::Color;
 use super::streams::Streams;
 use crate::analysis::Verdict;
-use crate::scenario::Diagnostics;
+use crate::scenario::{Diagnostics, closest, did_you_mean};
 
 /// The exit codes, a contract with scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,12 +119,21 @@ pub(super) fn fail(failure: &Failure, streams: &Streams) -> ExitCode {
     failure.exit().into()
 }
 
-/// What clap has to say: help and version are data, mistakes are not.
-pub(super) fn usage(told: &clap::Error) -> ExitCode {
+/// What clap has to say: help and version are data, mistakes are not; `origin` says where a mistake comes from.
+pub(super) fn usage(told: &clap::Error, origin: Option<String>) -> ExitCode {
     let exit = if told.use_stderr() { Exit::Usage } else { Exit::Good };
     // Whoever closed the stream does not want to read it.
     let _ = told.print();
+    if let Some(origin) = origin {
+        Streams::new(Color::Auto).say(&format!("\n  note: {origin}"));
+    }
     exit.into()
+}
+
+/// The way out for whoever named something that is not there.
+pub(super) fn meant<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    closest(written, &known).map_or_else(|| format!("there are {}", known.join(", ")), did_you_mean)
 }
 
 pub(super) fn plural(count: usize, word: &str) -> String {

@@ -3,6 +3,7 @@
 //!
 //! Nothing needs to have been kept for it: the trial is run again, and is the same.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use super::exit::{Exit, Failure};
@@ -25,10 +26,7 @@ pub(super) fn explain(typed: &args::Explain, streams: &Streams) -> Result<Exit, 
         streams.data(|out| print(&header, &events, out))?;
         return Ok(Exit::Good);
     }
-    let calls = if typed.calls.is_empty() { chosen(&events, typed.first_failure) } else { typed.calls.clone() };
-    if calls.is_empty() {
-        return Err(Failure::Nothing("no call failed".to_owned()));
-    }
+    let calls = calls(typed, &events)?;
     streams.data(|out| {
         writeln!(out, "{}, strategy {}, seed {}", header.scenario, header.strategy, header.seed)?;
         calls.iter().try_for_each(|call| story(&header, &events, *call, out))
@@ -41,6 +39,33 @@ fn print(header: &Header, events: &[Event], out: &mut dyn io::Write) -> io::Resu
     writeln!(out)?;
     let mut lines = events.iter().map(event_line);
     lines.try_for_each(|line| out.write_all(&line).and_then(|()| out.write_all(b"\n")))
+}
+
+/// The calls to tell of: those that were named, the first that failed, or those that took longest.
+fn calls(typed: &args::Explain, events: &[Event]) -> Result<Vec<CallId>, Failure> {
+    let made: BTreeSet<CallId> = events.iter().filter_map(|event| begun(&event.kind)).collect();
+    let Some(last) = made.last() else { return Err(Failure::Nothing("no call was made in this trial".to_owned())) };
+    if let Some(unknown) = typed.calls.iter().find(|call| !made.contains(call)) {
+        let client = unknown.client();
+        let known = match made.range(CallId::new(client, 0)..=CallId::new(client, u32::MAX)).next_back() {
+            Some(last) => format!("client {client} made {client}/0 to {last}"),
+            None => format!("clients are numbered to {}", last.client()),
+        };
+        return Err(Failure::Nothing(format!("there is no call {unknown} in this trial; {known}")));
+    }
+    if !typed.calls.is_empty() {
+        return Ok(typed.calls.clone());
+    }
+    let chosen = chosen(events, typed.first_failure);
+    if chosen.is_empty() { Err(Failure::Nothing("no call failed in this trial".to_owned())) } else { Ok(chosen) }
+}
+
+/// The call that begins with an event.
+const fn begun(kind: &Kind) -> Option<CallId> {
+    match kind {
+        Kind::CallStarted { call, .. } => Some(*call),
+        _ => None,
+    }
 }
 
 /// The calls that took longest, or the first that failed.
@@ -57,7 +82,7 @@ fn chosen(events: &[Event], first_failure: bool) -> Vec<CallId> {
         Kind::CallStarted { call, scheduled_ns } => Some((call, scheduled_ns)),
         _ => None,
     });
-    let due: std::collections::BTreeMap<CallId, u64> = due.collect();
+    let due: BTreeMap<CallId, u64> = due.collect();
     let mut took: Vec<(u64, CallId)> = events
         .iter()
         .filter_map(|event| match event.kind {
@@ -75,7 +100,7 @@ fn story(header: &Header, events: &[Event], call: CallId, out: &mut dyn io::Writ
     writeln!(out, "\ncall {call}")?;
     let mut open = false;
     for event in events {
-        let begins = matches!(event.kind, Kind::CallStarted { call: other, .. } if other == call);
+        let begins = begun(&event.kind) == Some(call);
         open |= begins;
         let told = match (about(&event.kind), client(&event.kind)) {
             (Some(other), _) => other == call,

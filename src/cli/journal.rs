@@ -59,7 +59,7 @@ pub(super) struct Journal {
 impl Journal {
     /// Begins the journal of a run that reports into `folder`, or goes on with one; the trials that are done already.
     pub(super) fn open(folder: &Path, of: &Of) -> Result<(Self, Vec<Line>), Failure> {
-        std::fs::create_dir_all(folder).map_err(|error| Failure::file("make", folder, error))?;
+        std::fs::create_dir_all(folder).map_err(|error| Failure::file("make the folder", folder, error))?;
         let name = match of.shard {
             Shard::WHOLE => "unfinished".to_owned(),
             Shard { index, count } => format!("unfinished-{index}-of-{count}"),

@@ -53,10 +53,10 @@ pub fn main() -> ExitCode {
         Ok(command_line) => command_line,
         Err(failure) => return exit::fail(&failure, &Streams::new(args::Color::Auto)),
     };
-    let matches = command_line.try_get_matches_from(typed);
+    let matches = command_line.try_get_matches_from(&typed);
     let args = match matches.and_then(|matches| Args::from_arg_matches(&matches)) {
         Ok(args) => args,
-        Err(told) => return exit::usage(&told),
+        Err(told) => return exit::usage(&told, settings::origin(&told, &typed)),
     };
     let streams = Streams::new(args.color);
     logging::start(args.verbose, &streams);

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::exit::{Exit, Failure};
+use super::exit::{Exit, Failure, meant};
 use super::streams::Streams;
 use super::{args, files, plans};
-use crate::scenario::{Beside, Embedded, catalogue, catalogue_strategies, parse};
+use crate::scenario::{Beside, Embedded, catalogue, catalogue_strategies, made_of, parse};
 
 /// A small scenario with a word on everything in it. `SCENARIO` stands for its name.
 const TEMPLATE: &str = include_str!("template.yaml");
@@ -29,18 +29,14 @@ pub(super) fn new(typed: &args::New, streams: &Streams) -> Result<Exit, Failure>
 
 fn original(name: &str) -> Result<&'static Embedded, Failure> {
     plans::embedded(Path::new(name)).ok_or_else(|| {
-        let known: Vec<&str> = catalogue().map(|embedded| embedded.name).collect();
-        Failure::Usage(format!("no scenario of the catalogue is named `{name}`; there are {}", known.join(", ")))
+        let meant = meant(name, catalogue().map(|embedded| embedded.name));
+        Failure::Usage(format!("no scenario of the catalogue is named `{name}`; {meant}"))
     })
 }
 
 /// The file's name, as far as a scenario may be called so.
 fn scenario_name(path: &Path) -> String {
-    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-    let good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    let name: String = stem.chars().map(|c| if good(c) { c } else { '-' }).take(64).collect();
-    let name = name.trim_start_matches(['-', '_']);
-    if name.is_empty() { "my-storm".to_owned() } else { name.to_owned() }
+    made_of(&path.file_stem().unwrap_or_default().to_string_lossy(), "my-storm")
 }
 
 /// A scenario that names shared strategies needs them where it lies now.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::exit::Failure;
+use super::exit::{Failure, meant};
 use super::plans;
 use crate::scenario::Plan;
 use crate::trial::TrialSpec;
@@ -26,7 +26,7 @@ pub(super) fn trial(path: &Path, strategy: Option<&str>, seed: Option<u64>) -> R
 fn place(plan: &Plan, name: Option<&str>) -> Result<usize, Failure> {
     let Some(name) = name else { return Ok(0) };
     plan.strategies.iter().position(|strategy| strategy.name == name).ok_or_else(|| {
-        let names: Vec<&str> = plan.strategies.iter().map(|strategy| strategy.name.as_str()).collect();
-        Failure::Nothing(format!("{} has no strategy named `{name}`; there are {}", plan.name, names.join(", ")))
+        let meant = meant(name, plan.strategies.iter().map(|strategy| strategy.name.as_str()));
+        Failure::Nothing(format!("{} has no strategy named `{name}`; {meant}", plan.name))
     })
 }

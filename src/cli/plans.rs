@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 
 use super::exit::Failure;
 use crate::report::log::Text;
-use crate::scenario::{Beside, Diagnostics, Embedded, Plan, Resolver, StrategyPlan, catalogue, discover, load, parse};
+use crate::scenario::{
+    Beside, Diagnostics, Embedded, Mistake, Plan, Resolver, StrategyPlan, catalogue, closest, did_you_mean, discover,
+    load, parse,
+};
 
 /// Where scenarios are looked for.
 pub(super) const FOLDER: &str = "scenarios";
@@ -29,8 +32,11 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<Scenario>, Failure> {
     let mut scenarios: Vec<Scenario> = Vec::new();
     let mut mistakes = Vec::new();
     let mut add = |scenario: Result<Scenario, Diagnostics>| match scenario {
-        Ok(scenario) if scenarios.iter().any(|known| known.plan.file == scenario.plan.file) => {}
-        Ok(scenario) => scenarios.push(scenario),
+        Ok(scenario) => match scenarios.iter().find(|known| known.plan.name == scenario.plan.name) {
+            Some(known) if is_same_file(&known.plan.file, &scenario.plan.file) => {}
+            Some(known) => mistakes.push(same_name(&known.plan, &scenario.plan)),
+            None => scenarios.push(scenario),
+        },
         Err(diagnostics) => mistakes.push(diagnostics),
     };
     if paths.is_empty() && !Path::new(FOLDER).is_dir() {
@@ -43,12 +49,39 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<Scenario>, Failure> {
             add(built_in(embedded));
             continue;
         }
+        if !path.exists() {
+            add(Err(missing(path)));
+            continue;
+        }
         match discover(std::slice::from_ref(path)) {
             Ok(sources) => sources.iter().map(|source| from_file(&source.path)).for_each(&mut add),
             Err(diagnostics) => add(Err(diagnostics)),
         }
     }
     if mistakes.is_empty() { Ok(scenarios) } else { Err(Failure::Scenarios(mistakes)) }
+}
+
+/// Whether two paths lead to one file, however they are written.
+fn is_same_file(one: &str, other: &str) -> bool {
+    let real = |path: &str| std::fs::canonicalize(path).ok();
+    one == other || real(one).is_some_and(|path| Some(path) == real(other))
+}
+
+/// Baselines, reports and time series know a scenario by its name.
+fn same_name(known: &Plan, again: &Plan) -> Diagnostics {
+    let mistake = Mistake::whole(format!("the scenario of {} is named `{}`, too", known.file, again.name));
+    let help = "give one of them another name: reports and baselines would take them for one";
+    Diagnostics::unreadable(&again.file, mistake.help(help))
+}
+
+fn missing(path: &Path) -> Diagnostics {
+    let written = path.display().to_string();
+    let mistake = Mistake::whole("no such file or folder, and no scenario of the catalogue");
+    let help = match closest(&written, &catalogue().map(|embedded| embedded.name).collect::<Vec<_>>()) {
+        Some(close) => did_you_mean(close),
+        None => "`squall list` shows the scenarios that come with Squall".to_owned(),
+    };
+    Diagnostics::unreadable(&written, mistake.help(help))
 }
 
 /// Reads the scenarios that a log keeps.

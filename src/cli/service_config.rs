@@ -6,13 +6,14 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use super::exit::{Exit, Failure};
+use super::exit::{Exit, Failure, meant};
 use super::streams::Streams;
 use super::{args, plans};
 use crate::resilience::{
     BackoffConfig, Balance, BudgetKind, Codes, HedgeDelay, MethodPolicy, OutlierConfig, Preset, ServiceConfig,
     Strategy, code_name, export as exported,
 };
+use crate::scenario::made_of;
 use crate::scenario::units::show_duration;
 
 pub(super) fn export(typed: &args::Export, streams: &Streams) -> Result<Exit, Failure> {
@@ -45,7 +46,8 @@ fn strategy(typed: &args::Export) -> Result<Strategy, Failure> {
         known.extend(Preset::ALL.iter().map(|preset| preset.name));
         known.sort_unstable();
         known.dedup();
-        Failure::Usage(format!("no strategy is named `{}`; there are {}", typed.strategy, known.join(", ")))
+        let meant = meant(&typed.strategy, known);
+        Failure::Usage(format!("no strategy is named `{}`; {meant}", typed.strategy))
     })
 }
 
@@ -63,7 +65,7 @@ pub(super) fn import(typed: &args::Import, streams: &Streams) -> Result<Exit, Fa
 
 /// A strategy for `strategies:`. What differs between methods has no layers of its own: such a file is referred to.
 fn yaml(config: &ServiceConfig, file: &Path) -> String {
-    let name = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or("imported").replace(['_', ' ', '.'], "-");
+    let name = made_of(&file.file_stem().unwrap_or_default().to_string_lossy().replace('_', "-"), "imported");
     let uniform = match config.methods.as_slice() {
         [] => true,
         [only] => only.names.iter().any(|name| name.service.is_empty()),

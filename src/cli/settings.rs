@@ -10,8 +10,9 @@ use std::ffi::OsString;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use clap::error::ErrorKind;
-use clap::{Arg, Command};
+use clap::builder::BoolishValueParser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, Command};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -82,8 +83,28 @@ fn variable(option: &str) -> String {
     format!("SQUALL_{}", option.to_uppercase().replace('-', "_"))
 }
 
+/// Where a value comes from that the parser refuses, unless it was typed: nobody looks for it there.
+pub(super) fn origin(refused: &clap::Error, typed: &[OsString]) -> Option<String> {
+    let said = |kind| match refused.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let option = said(ContextKind::InvalidArg)?.strip_prefix("--")?.split(' ').next()?;
+    let long = format!("--{option}");
+    if typed.iter().any(|word| word.to_string_lossy().split('=').next() == Some(&*long)) {
+        return None;
+    }
+    let (name, value) = (variable(option), said(ContextKind::InvalidValue)?);
+    let is_set = std::env::var_os(&name).is_some_and(|set| set == *value);
+    is_set.then(|| format!("{name}={value} is set in the environment; {long} on the command line wins over it"))
+}
+
 fn with_environment(command: Command) -> Command {
     let named = |arg: Arg| match arg.get_long().map(variable) {
+        // In the environment a flag is set with 1 as often as with true.
+        Some(name) if matches!(arg.get_action(), ArgAction::SetTrue) => {
+            arg.value_parser(BoolishValueParser::new()).env(name).hide_env(true)
+        }
         Some(name) if !arg.is_positional() => arg.env(name).hide_env(true),
         _ => arg,
     };
@@ -150,9 +171,16 @@ impl Reader {
         for (key, value) in table {
             let name: &str = key.get_ref();
             let command = self.base.find_subcommand(name).is_some();
+            let option =
+                || self.base.get_subcommands().flat_map(Command::get_arguments).any(|arg| arg.get_long() == Some(name));
             match value.get_ref() {
                 DeValue::Table(_) if name == "profile" && of.is_none() => {}
                 DeValue::Table(settings) if command && of.is_none() => self.section(settings, Some(name)),
+                DeValue::Table(_) if of.is_none() && !option() => {
+                    let mistake = Mistake::at(at(key.span()), format!("no command is named `{name}`"));
+                    let commands: Vec<&str> = self.base.get_subcommands().map(Command::get_name).collect();
+                    self.mistakes.push(mistake.suggest(name, "commands", commands));
+                }
                 _ => self.setting(key, value, of),
             }
         }
@@ -170,7 +198,9 @@ impl Reader {
             let base = self.base.clone();
             let every = std::iter::once(&base)
                 .chain(base.get_subcommands().filter(|sub| of.is_none_or(|of| sub.get_name() == of)));
-            let known: Vec<&str> = every.flat_map(Command::get_arguments).filter_map(Arg::get_long).collect();
+            let mut known: Vec<&str> = every.flat_map(Command::get_arguments).filter_map(Arg::get_long).collect();
+            known.sort_unstable();
+            known.dedup();
             let message = of.map_or_else(
                 || format!("no command has an option `--{option}`"),
                 |of| format!("`squall {of}` has no option `--{option}`"),
@@ -290,6 +320,7 @@ quiet = true
             ("[list]\nseeds = 5", "`squall list` has no option `--seeds`"),
             ("format = \"junit\"", "of `squall baseline`"),
             ("quiet = 3", "`quiet` is true or false"),
+            ("[rum]\nseeds = 5", "no command is named `rum`"),
             ("profile = 3", "profiles are tables"),
             ("[profile.other]\nsedes = 5", "no command has an option `--sedes`"),
             ("profile.ci.profile = 5", "cannot be set here"),

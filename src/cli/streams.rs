@@ -69,6 +69,8 @@ impl Streams {
     }
 }
 
+/// What `COLUMNS` says, as for other programs; else how wide the terminal is.
 fn width(size: Option<(terminal_size::Width, terminal_size::Height)>) -> usize {
-    size.map_or(WIDTH, |(width, _)| usize::from(width.0))
+    let said = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).filter(|columns| *columns > 0);
+    said.or_else(|| size.map(|(width, _)| usize::from(width.0))).unwrap_or(WIDTH)
 }

@@ -9,7 +9,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::conclude;
-use super::exit::{Failure, plural};
+use super::exit::{Failure, meant, plural};
 use super::journal::{self, Journal};
 use super::places::{Key, Place, Places};
 use super::plans::{self, Scenario};
@@ -37,11 +37,11 @@ pub(super) struct Ran {
 /// Runs what was selected. Only scenarios of which something was selected are in the log.
 pub(super) fn run(selection: &Selection, streams: &Streams) -> Result<Ran, Failure> {
     let mut scenarios = plans::read(&selection.paths)?;
-    let nothing = nothing(&scenarios, selection);
-    scenarios.retain(|scenario| !plans::chosen(&scenario.plan, &selection.strategies).is_empty());
-    if scenarios.is_empty() {
-        return Err(Failure::Nothing(nothing));
+    // A name that nobody has is a slip of the pen: what else was asked for would pass without it.
+    if let Some(unknown) = selection.strategies.iter().find(|name| !is_known(&scenarios, name)) {
+        return Err(Failure::Nothing(nothing(&scenarios, unknown)));
     }
+    scenarios.retain(|scenario| !plans::chosen(&scenario.plan, &selection.strategies).is_empty());
     let (texts, plans): (Vec<_>, Vec<_>) = scenarios.into_iter().map(|one| (one.text, one.plan)).unzip();
     if let Some(plan) = plans.iter().find(|plan| selection.shard.count > 1 && selection.grows(plan)) {
         let name = &plan.name;
@@ -256,13 +256,20 @@ impl Fold for Keeping {
     }
 }
 
+fn is_known(scenarios: &[Scenario], name: &str) -> bool {
+    scenarios.iter().flat_map(|scenario| &scenario.plan.strategies).any(|strategy| strategy.is_called(name))
+}
+
 /// Why nothing was selected, and what there would have been.
-fn nothing(scenarios: &[Scenario], selection: &Selection) -> String {
+fn nothing(scenarios: &[Scenario], unknown: &str) -> String {
     let strategies = scenarios.iter().flat_map(|scenario| &scenario.plan.strategies);
     let mut names: Vec<&str> = strategies.map(|strategy| strategy.name.as_str()).collect();
     names.sort_unstable();
     names.dedup();
-    let wanted = selection.strategies.join("`, `");
-    let scenarios = plural(scenarios.len(), "scenario");
-    format!("none of {scenarios} has a strategy named `{wanted}`; there are {}", names.join(", "))
+    let meant = meant(unknown, names);
+    let which = match scenarios {
+        [only] => format!("{} has no", only.plan.name),
+        all => format!("none of {} has a", plural(all.len(), "scenario")),
+    };
+    format!("{which} strategy named `{unknown}`; {meant}")
 }

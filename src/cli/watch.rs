@@ -22,7 +22,12 @@ const EVERY: Duration = Duration::from_millis(250);
 
 pub(super) fn watch(typed: args::Watch, streams: &Streams) -> Result<Exit, Failure> {
     if !typed.scenario.is_file() {
-        return Err(Failure::Usage(format!("{} is no file, and cannot be watched", typed.scenario.display())));
+        let path = typed.scenario.display();
+        let way_out = match plans::embedded(&typed.scenario) {
+            Some(known) => format!(": `squall new --from {0} {0}.yaml` makes one of it", known.name),
+            None => ": it is no folder but one scenario that is watched".to_owned(),
+        };
+        return Err(Failure::Usage(format!("{path} is no file, and cannot be watched{way_out}")));
     }
     let mut seen: Option<Option<Text>> = None;
     let mut before: Option<ScenarioOutcome> = None;

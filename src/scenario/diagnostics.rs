@@ -90,7 +90,7 @@ fn listing(what: &str, known: &[&str]) -> String {
 }
 
 /// The known word that was probably meant.
-fn closest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn closest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
     let written = written.to_lowercase();
     known
         .iter()

@@ -128,11 +128,21 @@ pub enum LogError {
     #[error("it is a log of version {0}; this Squall reads version {VERSION}")]
     Version(u32),
     /// The logs are not of the same run.
-    #[error("the logs are of different runs")]
-    Different,
+    #[error("the logs are of different runs: {what}")]
+    Different {
+        /// Which is not of the same run as the first, from 0.
+        log: usize,
+        /// What is different about it.
+        what: &'static str,
+    },
     /// The same shard came twice.
-    #[error("shard {0} is there twice")]
-    Twice(u32),
+    #[error("shard {index} is there twice")]
+    Twice {
+        /// Which.
+        index: u32,
+        /// Which of the logs hold it, from 0.
+        logs: [usize; 2],
+    },
     /// A shard is not there.
     #[error("shard {index} of {count} is missing")]
     Missing {
@@ -142,7 +152,7 @@ pub enum LogError {
         count: u32,
     },
     /// Not all trials are there: the run was cut off.
-    #[error("{found} of {expected} trials are there")]
+    #[error("{found} of {expected} trials are there: a log was cut off")]
     Incomplete {
         /// How many are there.
         found: usize,

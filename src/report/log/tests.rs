@@ -58,10 +58,15 @@ fn what_does_not_make_a_whole_is_said() {
     assert_eq!(message(Vec::new()), "it is empty");
     assert_eq!(message(vec![shard(1, 2)]), "shard 2 of 2 is missing");
     assert_eq!(message(vec![shard(1, 2), shard(1, 2)]), "shard 1 is there twice");
-    assert_eq!(message(vec![shard(1, 2), shard(2, 3)]), "the logs are of different runs");
+    let count = "the logs are of different runs: it was cut into another number of shards";
+    assert_eq!(message(vec![shard(1, 2), shard(2, 3)]), count);
+    let mut foreign = shard(2, 2);
+    foreign.head.scenarios[0].text.push('b');
+    let scenarios = "the logs are of different runs: its scenarios are others, or say something else";
+    assert_eq!(message(vec![shard(1, 2), foreign]), scenarios);
     let mut cut_off = shard(1, 1);
     cut_off.lines.pop();
-    assert_eq!(message(vec![cut_off]), "9 of 10 trials are there");
+    assert_eq!(message(vec![cut_off]), "9 of 10 trials are there: a log was cut off");
 }
 
 #[test]

@@ -196,12 +196,7 @@ impl Checker<'_> {
 
     /// Names are words that need no quotes anywhere: in files, on command lines, in reports.
     fn valid_name(&mut self, name: &str, span: Span, what: &str) {
-        let good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if name.is_empty()
-            || name.len() > 64
-            || !name.chars().all(good)
-            || !name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        {
+        if !super::name::is_good(name) {
             let shown = super::yaml::shorten(name);
             let help = "names are made of letters, digits, `-` and `_`, begin with a letter or digit, and have at most 64 characters";
             self.push(Mistake::at(span, format!("`{shown}` cannot name {what}")).help(help));

@@ -4,6 +4,7 @@ use super::Checker;
 use crate::resilience::{Preset, ServiceConfig, Strategy};
 use crate::scenario::diagnostics::{Mistake, Span};
 use crate::scenario::load::Resolver;
+use crate::scenario::name::made_of;
 use crate::scenario::plan::StrategyPlan;
 use crate::scenario::raw::{self, List, ScalarOr};
 use crate::scenario::sweep::suffix;
@@ -186,8 +187,9 @@ impl Checker<'_> {
         attempts_cap: i64,
         shelf: &Shelf<'_>,
     ) -> Option<StrategyPlan> {
-        let stem = std::path::Path::new(file).file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        let name = name.cloned().or(stem).unwrap_or_default();
+        // A file may be called what no strategy may.
+        let stem = std::path::Path::new(file).file_stem().unwrap_or_default().to_string_lossy();
+        let name = name.cloned().unwrap_or_else(|| made_of(&stem, "service-config"));
         let json = match shelf.resolver.read(file) {
             Ok(json) => json,
             Err(why) => {
