@@ -6,7 +6,7 @@
 use std::sync::atomic::AtomicBool;
 
 use squall::validate::render::{Section, markdown};
-use squall::validate::{Lab, Params, SUITES, suite};
+use squall::validate::{Finding, Lab, LabError, Params, SUITES, Suite, suite};
 
 const QUICK: [&str; 3] = ["connect-backoff", "amplification", "adaptive"];
 
@@ -27,6 +27,29 @@ fn the_page_is_fresh() {
             assert!(page.contains(line), "VALIDATION.md is stale: it lacks\n{line}");
         }
     }
+}
+
+/// Suites that run side by side, one of them a chain of trials, on one thread and on four.
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    let small = [("throttle-engages", "calls", 100.0), ("aws", "clients", 10.0), ("amplification", "layers", 2.0)];
+    let suites = small.map(|(name, param, value)| {
+        let suite = suite(name).unwrap();
+        (suite, Params::of(suite, false, &[(param.to_owned(), vec![value])]).unwrap())
+    });
+    let cancelled = AtomicBool::new(false);
+    let found = |threads| {
+        let mut all: Vec<(&str, Vec<Finding>)> = Vec::new();
+        let note = |suite: &'static Suite, findings| {
+            all.push((suite.name, findings));
+            Ok::<(), LabError>(())
+        };
+        Lab::new(threads, &cancelled).suites(&suites, note).unwrap();
+        all
+    };
+    let one = found(1);
+    assert_eq!(one.iter().map(|(name, _)| *name).collect::<Vec<_>>(), small.map(|(name, ..)| name));
+    assert_eq!(one, found(4));
 }
 
 /// Every suite that is a scenario is one that `squall run` can run.

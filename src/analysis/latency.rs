@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 /// The latencies of many calls, in bounded memory.
 #[derive(Clone, Debug)]
-pub(super) struct Latencies {
+pub(crate) struct Latencies {
     histogram: Histogram<u32>,
     sum_ns: u128,
     max_ns: u64,
@@ -34,20 +34,22 @@ pub struct Latency {
 pub const CURVE: [f64; 17] =
     [0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0];
 
+/// Half an hour is the longest that is told apart; nobody waits longer for a unary call.
+const LONGEST_NS: u64 = 1 << 41;
+
 impl Latencies {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let histogram = Histogram::new(3).expect("three digits are supported");
         Self { histogram, sum_ns: 0, max_ns: 0 }
     }
 
     pub(super) fn add(&mut self, latency_ns: u64) {
-        // Half an hour is the longest that is told apart; nobody waits longer for a unary call.
-        self.histogram.record(latency_ns.min(1 << 41)).expect("the histogram grows as needed");
+        self.histogram.record(latency_ns.min(LONGEST_NS)).expect("the histogram grows as needed");
         self.sum_ns += u128::from(latency_ns);
         self.max_ns = self.max_ns.max(latency_ns);
     }
 
-    pub(super) fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         self.histogram.add(&other.histogram).expect("the histogram grows as needed");
         self.sum_ns += other.sum_ns;
         self.max_ns = self.max_ns.max(other.max_ns);
@@ -60,9 +62,16 @@ impl Latencies {
         Latency { count, sum_ns, curve_ns }
     }
 
-    fn quantile_ns(&self, quantile: f64) -> u64 {
+    /// The latency that a share of `quantile` of the calls did not exceed; zero without calls.
+    pub(crate) fn quantile_ns(&self, quantile: f64) -> u64 {
         // The histogram rounds up within a bucket; the longest is known exactly.
         if quantile == 1.0 { self.max_ns } else { self.histogram.value_at_quantile(quantile).min(self.max_ns) }
+    }
+
+    /// The share of the calls that took longer; not a number without calls.
+    pub(crate) fn share_above(&self, latency_ns: u64) -> f64 {
+        let within = self.histogram.count_between(0, latency_ns.min(LONGEST_NS));
+        1.0 - within as f64 / self.histogram.len() as f64
     }
 }
 

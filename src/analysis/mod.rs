@@ -34,6 +34,7 @@ mod worst;
 
 pub use self::baseline::{BASELINE_VERSION, Baseline, Difference, DifferenceKind, Entry, Moved};
 pub use self::expectation::Judgement;
+pub(crate) use self::latency::Latencies;
 pub use self::latency::{CURVE, Latency};
 pub use self::outcome::{Comparison, FaultOutcome, Figure, ScenarioOutcome, StrategyOutcome, Trial, judge};
 pub use self::pareto::{Dominance, FRONT};

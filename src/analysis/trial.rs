@@ -12,6 +12,7 @@ use super::calls::{Call, Calls, State};
 use super::collateral::Collateral;
 use super::course::Course;
 use super::fairness::Fairness;
+use super::latency::Latencies;
 use super::parts::Parts;
 use super::series::Series;
 use super::tally::{PartMetrics, Tally};
@@ -96,7 +97,12 @@ impl TrialFold {
 
     /// The figures, when the last event has been taken.
     #[must_use]
-    pub fn finish(mut self) -> TrialMetrics {
+    pub fn finish(self) -> TrialMetrics {
+        self.finish_with_latencies().0
+    }
+
+    /// The same, and the latencies of the whole run after its warm-up, for whoever needs other quantiles than are kept.
+    pub(crate) fn finish_with_latencies(mut self) -> (TrialMetrics, Latencies) {
         for (id, call) in self.calls.iter() {
             let tally = &mut self.tallies[usize::from(call.class)];
             tally.reconciliation.add(call);
@@ -116,24 +122,29 @@ impl TrialFold {
         }
         let fairness = Fairness::of(&self.calls, self.parts.class_count());
         let parts = (0..self.parts.len()).map(|part| self.part(part, &fairness)).collect();
+        let latencies = self.sum(0).latencies;
         self.fault_windows.sort_unstable();
-        TrialMetrics {
+        let metrics = TrialMetrics {
             parts,
             series: self.course.finish(),
             faults: self.faults,
             fault_windows: self.fault_windows,
             wire_bytes: self.wire_bytes,
             fingerprint: self.fingerprint.value(),
-        }
+        };
+        (metrics, latencies)
     }
 
     fn part(&self, part: usize, fairness: &Fairness) -> PartMetrics {
-        let mut sum = Tally::new();
         let classes: Vec<usize> = self.parts.classes_of(part).collect();
-        for class in &classes {
-            sum.merge(&self.tallies[*class]);
-        }
-        PartMetrics { fairness: fairness.index(&classes), ..sum.metrics(self.parts.span_ns(part)) }
+        PartMetrics { fairness: fairness.index(&classes), ..self.sum(part).metrics(self.parts.span_ns(part)) }
+    }
+
+    fn sum(&self, part: usize) -> Tally {
+        self.parts.classes_of(part).fold(Tally::new(), |mut sum, class| {
+            sum.merge(&self.tallies[class]);
+            sum
+        })
     }
 
     fn is_in_front(&self, server: u32) -> bool {

@@ -19,15 +19,16 @@ pub(super) fn validate(typed: &args::Validate, streams: &Streams) -> Result<Exit
     let interruption = Interruption::listen()?;
     let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let lab = Lab::new(typed.jobs.map_or_else(cores, usize::from), interruption.flag());
+    let suites: Vec<(&'static Suite, Params)> = chosen.into_iter().zip(params).collect();
     let mut sections = Vec::new();
-    for (suite, params) in chosen.into_iter().zip(&params) {
-        let findings = (suite.run)(&lab, params).map_err(failure)?;
+    lab.suites(&suites, |suite, findings| {
         let section = Section { suite, findings };
         if !typed.markdown {
             streams.data(|out| render::human(&section, out))?;
         }
         sections.push(section);
-    }
+        Ok::<(), Failure>(())
+    })?;
     if typed.markdown {
         streams.data(|out| render::markdown(&sections, typed.full, out))?;
     } else {
@@ -61,10 +62,12 @@ fn scenarios(chosen: &[&'static Suite], params: &[Params], streams: &Streams) ->
     Ok(Exit::Good)
 }
 
-fn failure(error: LabError) -> Failure {
-    match error {
-        LabError::Experiment(ExperimentError::Interrupted) => Failure::Interrupted { resumable: false },
-        LabError::Scenario(diagnostics) => Failure::Scenarios(vec![diagnostics]),
-        error => Failure::Internal("a suite could not be run".to_owned(), error.into()),
+impl From<LabError> for Failure {
+    fn from(error: LabError) -> Self {
+        match error {
+            LabError::Experiment(ExperimentError::Interrupted) => Self::Interrupted { resumable: false },
+            LabError::Scenario(diagnostics) => Self::Scenarios(vec![diagnostics]),
+            error => Self::Internal("a suite could not be run".to_owned(), error.into()),
+        }
     }
 }

@@ -72,7 +72,7 @@ pub fn run<F: Fold>(
         while !cancelled.load(Ordering::Relaxed) {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(job) = jobs.get(index) else { break };
-            let output = run_one(job, &make);
+            let output = one(job, &make);
             if let Ok(output) = &output {
                 done(index, output);
             }
@@ -92,7 +92,12 @@ pub fn run<F: Fold>(
     if whole { Ok(outputs) } else { Err(ExperimentError::Interrupted) }
 }
 
-fn run_one<F: Fold>(job: &Job<'_>, make: impl Fn(&Header) -> F) -> Result<F::Output, ExperimentError> {
+/// Runs one of them. `make` begins its fold.
+///
+/// # Errors
+///
+/// When the trial failed.
+pub fn one<F: Fold>(job: &Job<'_>, make: impl Fn(&Header) -> F) -> Result<F::Output, ExperimentError> {
     let header = trial::header(job.plan, job.spec);
     let Header { scenario, strategy, seed, control, .. } = &header;
     let _trial = tracing::info_span!("trial", scenario, strategy, seed, control).entered();

@@ -52,6 +52,15 @@ impl Bins {
             None => 0.0,
         }
     }
+
+    /// When the first call is answered again, in whole seconds after `second`; infinite if never.
+    pub(super) fn first_answer(&self, second: usize) -> f64 {
+        let after = self.seconds.iter().skip(second);
+        after
+            .map(|second| second.answered)
+            .position(|answered| answered > 0)
+            .map_or(f64::INFINITY, |place| place as f64)
+    }
 }
 
 impl Sink for Bins {
@@ -84,6 +93,13 @@ mod tests {
         check(&[(10, 10), (10, 0)], f64::INFINITY);
         // Answers after the end of the load are no recovery.
         check(&[(10, 10), (10, 0), (0, 10)], f64::INFINITY);
+    }
+
+    #[test]
+    fn the_first_answer_counts_from_the_end_of_the_outage() {
+        let seconds = [(10, 10), (10, 0), (10, 0), (10, 1), (10, 0)];
+        assert_eq!(bins(&seconds).first_answer(1), 2.0);
+        assert_eq!(bins(&seconds).first_answer(4), f64::INFINITY);
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub(super) const CONNECT_BACKOFF: Suite = Suite {
         Param::sample("gaps", "gaps between attempts", &[13.0], &[13.0]).within(1.0, 50.0),
         Param::seeds(&[3.0], &[20.0]),
     ],
+    cost: 1,
     run: connect_backoff,
     scenario: None,
 };

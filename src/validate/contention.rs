@@ -38,6 +38,7 @@ pub(super) const AWS: Suite = Suite {
         Param::one("delay_sd_ms", "its standard deviation in ms", &[2.0]).within(0.0, 10_000.0),
         Param::seeds(&[12.0], &[100.0]),
     ],
+    cost: 150,
     run: aws,
     scenario: None,
 };

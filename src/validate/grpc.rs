@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tonic::{Request, Response, Status};
 
-use super::finding::{Finding, Tolerance};
+use super::finding::{Finding, Tolerance, mean_and_error};
 use super::lab::{Lab, LabError, each};
 use super::rig::{self, Rig};
 use super::{Param, Params, Suite};
@@ -24,7 +24,11 @@ pub(super) const THROTTLING: Suite = Suite {
         Param::one("tokens", "tokens of the bucket", &[10.0]).whole().within(1.0, 1000.0),
         Param::one("ratio", "tokens that a success gives back", &[0.5]).within(0.001, 1000.0),
         Param::one("attempts", "most attempts of a call", &[4.0]).whole().within(2.0, 100.0),
+        Param::each("ok", "numbers of the requests that are answered OK, the first is 0", &OK).whole(),
+        Param::sample("calls", "calls of the script", &[12.0], &[12.0]).within(1.0, 10_000.0),
+        Param::sample("failing_calls", "calls to a server that always fails", &[4.0], &[4.0]).within(1.0, 10_000.0),
     ],
+    cost: 1,
     run: throttling,
     scenario: None,
 };
@@ -36,8 +40,10 @@ pub(super) const ENGAGES: Suite = Suite {
     params: &[
         Param::each("ratio", "tokens that a success gives back", &[0.1, 0.5]).within(0.001, 100.0),
         Param::one("tokens", "tokens of the bucket: more make the border sharper", &[30.0]).whole().within(2.0, 1000.0),
-        Param::sample("calls", "calls at each share that is tried", &[8_000.0], &[40_000.0]),
+        Param::sample("calls", "calls of a seed at each share that is tried", &[6_000.0], &[20_000.0]),
+        Param::seeds(&[4.0], &[8.0]),
     ],
+    cost: 1000,
     run: engages,
     scenario: Some(|params| failing(params, params.get("ratio"), 0.5)),
 };
@@ -50,6 +56,7 @@ pub(super) const MAX_ATTEMPTS: Suite = Suite {
         Param::one("attempts", "attempts that a service config asks for", &[9.0]).whole().within(2.0, 1000.0),
         Param::one("cap", "most attempts of the channel; fewer than 2 mean 5", &[4.0]).whole().within(-1.0, 1000.0),
     ],
+    cost: 1,
     run: max_attempts,
     scenario: None,
 };
@@ -103,7 +110,7 @@ fn throttled(params: &Params) -> Strategy {
 }
 
 /// Which requests grpc-go's server answers OK, and where its counter stands after each of twelve calls.
-const OK: [u32; 9] = [0, 3, 6, 10, 11, 12, 13, 14, 16];
+const OK: [f64; 10] = [0.0, 3.0, 6.0, 10.0, 11.0, 12.0, 13.0, 14.0, 16.0, 18.0];
 const COUNTERS: [(bool, u32); 12] = [
     (true, 0),
     (true, 3),
@@ -122,24 +129,49 @@ const COUNTERS: [(bool, u32); 12] = [
 fn throttling(_: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
     let strategy = throttled(params);
     let mut findings = Vec::new();
-    let ok: Vec<u32> = OK.into_iter().chain([18]).collect();
-    let seen = script(&strategy, &ok, COUNTERS.len())?;
-    for (place, ((ok, counter), (expected, published))) in seen.into_iter().zip(COUNTERS).enumerate() {
-        let row = |what| format!("grpc-throttling.call-{}.{what}", place + 1);
-        let known = params.published(f64::from(published));
-        findings.push(Finding::exact(row("counter"), known, f64::from(counter), "requests"));
-        let known = params.published(f64::from(u8::from(expected)));
-        findings.push(Finding::exact(row("ok"), known, f64::from(u8::from(ok)), ""));
+    let ok: Vec<u32> = params.all("ok").iter().map(|number| *number as u32).collect();
+    let calls = params.count("calls") as usize;
+    let mut expected = by_rule(params, &ok, calls);
+    if params.is_usual_but(&[]) {
+        // What was printed stands above what follows from it.
+        expected.iter_mut().zip(COUNTERS).for_each(|(row, published)| *row = published);
     }
-    let mut before = 0;
-    for (place, (_, last)) in script(&strategy, &[], 4)?.into_iter().enumerate() {
-        let made = last + 1 - before;
-        before = last + 1;
-        let known = params.published(if place == 0 { 4.0 } else { 1.0 });
+    for (place, ((ok, counter), expected)) in script(&strategy, &ok, calls)?.into_iter().zip(expected).enumerate() {
+        let row = |what| format!("grpc-throttling.call-{}.{what}", place + 1);
+        findings.push(Finding::exact(row("counter"), Some(f64::from(expected.1)), f64::from(counter), "requests"));
+        let [known, ok] = [expected.0, ok].map(|ok| f64::from(u8::from(ok)));
+        findings.push(Finding::exact(row("ok"), Some(known), ok, ""));
+    }
+    let calls = params.count("failing_calls") as usize;
+    let made = |rows: Vec<(bool, u32)>| {
+        let ends = rows.into_iter().map(|(_, last)| last + 1);
+        ends.scan(0, |before, end| Some(end - std::mem::replace(before, end))).map(f64::from).collect::<Vec<f64>>()
+    };
+    let (seen, expected) = (made(script(&strategy, &[], calls)?), made(by_rule(params, &[], calls)));
+    for (place, (seen, expected)) in seen.into_iter().zip(expected).enumerate() {
         let row = format!("grpc-throttling.failing.call-{}", place + 1);
-        findings.push(Finding::exact(row, known, f64::from(made), "attempts"));
+        findings.push(Finding::exact(row, Some(expected), seen, "attempts"));
     }
     Ok(findings)
+}
+
+/// What gRFC A6 says of any script: a failure takes a token, a success gives some back, and a retry needs more than half of
+/// all when the failure has been charged.
+fn by_rule(params: &Params, ok: &[u32], calls: usize) -> Vec<(bool, u32)> {
+    let (most, ratio, attempts) = (params.get("tokens"), params.get("ratio"), params.count("attempts"));
+    let (mut tokens, mut number) = (most, 0);
+    let mut call = || {
+        for attempt in 1.. {
+            let (succeeded, last) = (ok.contains(&number), number);
+            number += 1;
+            tokens = if succeeded { (tokens + ratio).min(most) } else { (tokens - 1.0).max(0.0) };
+            if succeeded || attempt == attempts || tokens <= most / 2.0 {
+                return (succeeded, last);
+            }
+        }
+        unreachable!("a call has so many attempts and no more")
+    };
+    (0..calls).map(|_| call()).collect()
 }
 
 /// grpc-go's table: what is configured, the channel's cap, and how many attempts are made.
@@ -147,23 +179,24 @@ const CAPPED: [(u32, i64, f64); 5] = [(9, 4, 4.0), (9, 7, 7.0), (3, 10, 3.0), (8
 
 fn max_attempts(_: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
     let asked = (params.count("attempts"), params.get("cap") as i64);
-    let one = [(asked.0, asked.1, f64::NAN)];
+    // The channel's own default stands in for a cap that makes no sense.
+    let cap = if asked.1 < 2 { 5.0 } else { asked.1 as f64 };
+    let one = [(asked.0, asked.1, f64::from(asked.0).min(cap))];
     let cases = if params.is_usual_but(&[]) { &CAPPED[..] } else { &one[..] };
     let mut findings = Vec::new();
     for (configured, cap, attempts) in cases {
         let retry = RetryConfig { attempts: effective_attempts(*configured, *cap).get(), ..RetryConfig::default() };
         let strategy = Strategy { layers: vec![LayerConfig::Retry(retry)], ..Strategy::default() };
         let made = script(&strategy, &[], 1)?.into_iter().map(|(_, last)| f64::from(last + 1)).sum();
-        let known = Some(*attempts).filter(|attempts| attempts.is_finite());
-        findings.push(Finding::exact(format!("max-attempts.{configured},{cap}"), known, made, "attempts"));
+        findings.push(Finding::exact(format!("max-attempts.{configured},{cap}"), Some(*attempts), made, "attempts"));
     }
     Ok(findings)
 }
 
 fn engages(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
     let mut findings = Vec::new();
-    for ratio in params.all("ratio") {
-        let share = engages_at(lab, params, *ratio)?;
+    let shares = lab.chains(params.all("ratio"), |ratio| engages_at(lab, params, *ratio))?;
+    for (ratio, share) in params.all("ratio").iter().zip(shares) {
         let row = format!("throttle-engages.r{ratio}");
         let published = Some(100.0 * ratio / (1.0 + ratio));
         let tolerance = Tolerance::Absolute(1.0);
@@ -178,13 +211,13 @@ fn engages(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
 /// attempts and the bucket moves faster, so that `1 / (2 + share)` of the calls find it there and may retry.
 fn engages_at(lab: &Lab<'_>, params: &Params, ratio: f64) -> Result<f64, LabError> {
     let (mut low, mut high) = (0.0, 1.0);
-    for _ in 0..8 {
+    for _ in 0..10 {
         let share = (low + high) / 2.0;
-        let runs = lab.scenario(&failing(params, ratio, share), 1)?;
+        let runs = lab.scenario(&failing(params, ratio, share), params.seeds())?;
         let amplification = each(&runs[0], |run| {
             run.metrics.whole().value(Metric::Amplification, ErrorFilter::ANY).unwrap_or(f64::NAN)
         });
-        if amplification[0] - 1.0 > share / (2.0 + share) { low = share } else { high = share }
+        if mean_and_error(&amplification).0 - 1.0 > share / (2.0 + share) { low = share } else { high = share }
     }
     Ok((low + high) / 2.0)
 }
@@ -211,4 +244,19 @@ strategies:
         duration_s / 4.0,
         share * 100.0
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::suite;
+    use super::*;
+
+    /// The rule that other parameters are held against gives grpc-go's own table.
+    #[test]
+    fn the_rule_gives_the_published_table() {
+        let params = Params::of(suite("grpc-throttling").unwrap(), false, &[]).unwrap();
+        let ok: Vec<u32> = OK.iter().map(|number| *number as u32).collect();
+        assert_eq!(by_rule(&params, &ok, 12), COUNTERS);
+        assert_eq!(by_rule(&params, &[], 4), [(false, 3), (false, 4), (false, 5), (false, 6)]);
+    }
 }

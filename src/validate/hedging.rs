@@ -7,9 +7,10 @@
 //! from the leaves' tail S by 1 - (1 - S(t))^100, and with a hedge S(t)·S(t - d) in place of S(t).
 
 use super::finding::{Finding, Tolerance};
-use super::lab::{Lab, LabError, Run, each};
+use super::lab::{Lab, LabError, Run, each, pooled};
+use super::queueing::percentile;
 use super::{Param, Params, Suite};
-use crate::analysis::CURVE;
+use crate::analysis::Latencies;
 
 /// The tail at scale.
 pub(super) const TAIL: Suite = Suite {
@@ -19,9 +20,10 @@ pub(super) const TAIL: Suite = Suite {
         Param::one("leaves", "leaves that are asked at once", &[100.0]).whole().within(1.0, 1000.0),
         Param::one("delay_ms", "delay of the hedge in ms", &[10.0]).within(0.001, 60_000.0),
         Param::each("quantile", "percentiles that are compared, as shares", &[0.5, 0.98, 0.999]).within(0.01, 0.9999),
-        Param::sample("calls", "calls of a seed", &[3_000.0], &[20_000.0]),
-        Param::seeds(&[2.0], &[4.0]),
+        Param::sample("calls", "calls of a seed", &[1_000.0], &[2_000.0]),
+        Param::seeds(&[8.0], &[50.0]),
     ],
+    cost: 400,
     run: tail,
     scenario: Some(|params| scenario(params, true)),
 };
@@ -77,45 +79,34 @@ fn slowest(leaves: f64, quantile: f64, tail: impl Fn(f64) -> f64) -> f64 {
     high
 }
 
-/// The latency at a quantile, by a straight line between those that are kept.
-fn quantile_ms(run: &Run, quantile: f64) -> f64 {
-    let curve = &run.metrics.whole().latency.curve_ns;
-    let above = CURVE.partition_point(|kept| *kept < quantile).clamp(1, CURVE.len() - 1);
-    let ms = |place: usize| curve.get(place).map_or(f64::NAN, |ns| *ns as f64 / 1e6);
-    let along = (quantile - CURVE[above - 1]) / (CURVE[above] - CURVE[above - 1]);
-    ms(above - 1) + (ms(above) - ms(above - 1)) * along
-}
-
 fn tail(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
     let (leaves, delay_ms) = (params.get("leaves"), params.get("delay_ms"));
     // Leaves and the gateway itself, a call.
     let requests = |run: &Run| run.metrics.whole().executions as f64 / run.metrics.whole().calls as f64 - 1.0;
-    let plain = &lab.scenario(&scenario(params, false), params.seeds())?[0];
-    let hedged = &lab.scenario(&scenario(params, true), params.seeds())?[0];
+    let runs = lab.chains(&[false, true], |hedged| lab.scenario(&scenario(params, *hedged), params.seeds()))?;
+    let (plain, hedged) = (&runs[0][0], &runs[1][0]);
+    let [all_plain, all_hedged] = [plain, hedged].map(|runs| pooled(runs));
     let mut findings = Vec::new();
     for &quantile in params.all("quantile") {
-        let name = format!("p{}", (quantile * 1e6).round() / 1e4);
+        let name = percentile(quantile);
         let usual = quantile == 0.999 && params.is_usual_but(&["quantile"]);
         let hedge = |ms: f64| slower(ms) * slower(ms - delay_ms);
-        let mut row = |which: &str, runs: &[Run], tail: &dyn Fn(f64) -> f64, published: Option<f64>| {
-            let expected = slowest(leaves, quantile, tail);
-            let observed = each(runs, |run| quantile_ms(run, quantile));
-            let mut finding = Finding::of_seeds(
-                format!("hedging.{which}.{name}"),
-                published.or(Some(expected)),
-                &observed,
-                "ms",
-                Tolerance::Relative(0.1),
-            );
-            // Two seeds say nothing of their spread. That of a quantile follows from how many calls lie beyond it.
+        let mut row = |which: &str, all: &Latencies, tail: &dyn Fn(f64) -> f64, published: Option<f64>| {
+            // The spread of a quantile follows from how many calls lie beyond it.
             let calls = params.get("calls") * params.get("seeds");
             let share = libm::sqrt(quantile * (1.0 - quantile) / calls);
             let ends = [-share, share].map(|off| slowest(leaves, (quantile + off).min(1.0 - 1e-9), tail));
-            finding.error = (ends[1] - ends[0]) / 2.0;
-            findings.push(finding);
+            findings.push(Finding {
+                row: format!("hedging.{which}.{name}"),
+                published: published.or_else(|| Some(slowest(leaves, quantile, tail))),
+                observed: all.quantile_ns(quantile) as f64 / 1e6,
+                error: (ends[1] - ends[0]) / 2.0,
+                unit: "ms",
+                tolerance: Tolerance::Relative(0.1),
+            });
         };
-        row("none", plain, &slower, usual.then_some(1800.0));
-        row("hedged", hedged, &hedge, usual.then_some(74.0));
+        row("none", &all_plain, &slower, usual.then_some(1800.0));
+        row("hedged", &all_hedged, &hedge, usual.then_some(74.0));
     }
     let more: Vec<f64> = each(hedged, requests).iter().map(|made| made / leaves - 1.0).collect();
     let expected = slower(delay_ms);
@@ -129,15 +120,7 @@ fn tail(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
 fn fan_out(runs: &[Run], leaves: f64) -> Finding {
     let share = 1.0 - libm::pow(0.99, leaves);
     let threshold_ms = slowest(1.0, 0.99, slower);
-    let slow = |run: &Run| {
-        let latency = &run.metrics.whole().latency;
-        // Between the kept quantiles the curve is read by straight lines.
-        let points: Vec<(f64, f64)> =
-            CURVE.iter().zip(&latency.curve_ns).map(|(q, ns)| (*q, *ns as f64 / 1e6)).collect();
-        let place = points.partition_point(|(_, ms)| *ms <= threshold_ms).clamp(1, points.len() - 1);
-        let ((q0, x0), (q1, x1)) = (points[place - 1], points[place]);
-        1.0 - (q0 + (q1 - q0) * (threshold_ms - x0) / (x1 - x0))
-    };
+    let slow = |run: &Run| run.latencies.share_above((threshold_ms * 1e6) as u64);
     Finding::of_seeds("hedging.fan_out", Some(share), &each(runs, slow), "", Tolerance::Absolute(0.03))
 }
 

@@ -1,19 +1,25 @@
 //! Where suites run: scenarios on the real stack, over all cores, and whatever else many seeds are needed for.
+//!
+//! Rule: results come in the order of what was asked for, so they are the same on any number of threads.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Bins;
-use crate::analysis::{Scopes, TrialFold, TrialMetrics};
+use super::gate::Gate;
+use super::{Bins, Finding, Params, Suite};
+use crate::analysis::{Latencies, Scopes, TrialFold, TrialMetrics};
 use crate::experiment::{self, ExperimentError, Fold, Job};
 use crate::record::{Event, Sink};
 use crate::scenario::{Alone, Diagnostics, Plan, parse};
 use crate::trial::TrialSpec;
 
 /// Threads to run on, and a way to stop.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Lab<'l> {
     threads: usize,
+    gate: Arc<Gate>,
+    /// When the suite that is run here has its turn at the gate.
+    turn: u32,
     cancelled: &'l AtomicBool,
 }
 
@@ -32,18 +38,51 @@ pub enum LabError {
     Program(String),
 }
 
-/// What one trial came to: figures, and success by the second.
+/// What one trial came to: figures, all latencies, and success by the second.
 #[derive(Clone, Debug)]
 pub(super) struct Run {
     pub(super) metrics: TrialMetrics,
+    pub(super) latencies: Latencies,
     pub(super) bins: Bins,
 }
 
 impl<'l> Lab<'l> {
     /// A lab of so many threads, at least one, that begins nothing new once `cancelled` is set.
     #[must_use]
-    pub const fn new(threads: usize, cancelled: &'l AtomicBool) -> Self {
-        Self { threads, cancelled }
+    pub fn new(threads: usize, cancelled: &'l AtomicBool) -> Self {
+        let threads = threads.max(1);
+        Self { threads, gate: Arc::new(Gate::new(threads)), turn: 0, cancelled }
+    }
+
+    /// Runs suites side by side, those that cost most first, and hands over what each found, in the order they are given.
+    ///
+    /// # Errors
+    ///
+    /// The first, in that order, that could not be run, or whatever `done` returns; nothing new begins then.
+    pub fn suites<E: From<LabError>>(
+        &self,
+        suites: &[(&'static Suite, Params)],
+        mut done: impl FnMut(&'static Suite, Vec<Finding>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        std::thread::scope(|scope| {
+            let running: Vec<_> = suites
+                .iter()
+                .map(|(suite, params)| {
+                    let lab = Self { turn: u32::MAX - suite.cost, ..self.clone() };
+                    (*suite, scope.spawn(move || (suite.run)(&lab, params)))
+                })
+                .collect();
+            let hand_over = || {
+                for (suite, running) in running {
+                    let found = running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                    done(suite, found?)?;
+                }
+                Ok(())
+            };
+            let result = hand_over();
+            self.gate.close();
+            result
+        })
     }
 
     /// Runs every strategy of a scenario with seeds 1 to `seeds`: for each strategy, its trials.
@@ -60,7 +99,7 @@ impl<'l> Lab<'l> {
             .collect();
         let parts = Arc::new(Scopes::of(plan).parts().clone());
         let make = |header: &_| Both(TrialFold::new(header, Arc::clone(&parts)), Bins::default());
-        let runs = experiment::run(&jobs, self.threads, make, |_, _| (), self.cancelled)?;
+        let runs = self.each(jobs.len(), |place| Ok(experiment::one(&jobs[place], make)?))?;
         let mut runs = runs.into_iter();
         Ok(plan.strategies.iter().map(|_| runs.by_ref().take(seeds as usize).collect()).collect())
     }
@@ -71,31 +110,75 @@ impl<'l> Lab<'l> {
         seeds: u64,
         one: impl Fn(u64) -> Result<T, LabError> + Sync,
     ) -> Result<Vec<T>, LabError> {
-        let next = AtomicUsize::new(1);
+        self.each(seeds as usize, |place| one(place as u64 + 1))
+    }
+
+    /// Works on all of `items` at the same time, each a chain of trials of its own: the results, in order.
+    pub(super) fn chains<I: Sync, T: Send>(
+        &self,
+        items: &[I],
+        one: impl Fn(&I) -> Result<T, LabError> + Sync,
+    ) -> Result<Vec<T>, LabError> {
+        std::thread::scope(|scope| {
+            let running: Vec<_> = items.iter().map(|item| scope.spawn(|| one(item))).collect();
+            let join = |chain: std::thread::ScopedJoinHandle<'_, _>| {
+                chain.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            running.into_iter().map(join).collect()
+        })
+    }
+
+    /// Runs `one` so many times, each with leave from the gate: the results, in order.
+    fn each<T: Send>(
+        &self,
+        count: usize,
+        one: impl Fn(usize) -> Result<T, LabError> + Sync,
+    ) -> Result<Vec<T>, LabError> {
+        let next = AtomicUsize::new(0);
         let done = Mutex::new(Vec::new());
         let work = || {
-            while !self.cancelled.load(Ordering::Relaxed) {
-                let seed = next.fetch_add(1, Ordering::Relaxed) as u64;
-                if seed > seeds {
+            loop {
+                // Work is claimed before leave is asked for: who finds none left need not wait for it.
+                let place = next.fetch_add(1, Ordering::Relaxed);
+                if place >= count {
                     break;
                 }
-                let result = one(seed);
-                done.lock().unwrap_or_else(PoisonError::into_inner).push((seed, result));
+                let Some(_permit) = self.gate.enter(self.turn) else { break };
+                if self.cancelled.load(Ordering::Relaxed) {
+                    break;
+                }
+                let result = one(place);
+                done.lock().unwrap_or_else(PoisonError::into_inner).push((place, result));
             }
         };
         std::thread::scope(|scope| {
-            for _ in 1..self.threads.max(1) {
+            for _ in 1..self.threads.min(count) {
                 scope.spawn(work);
             }
             work();
         });
         let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if done.len() as u64 != seeds {
+        if done.len() != count {
             return Err(ExperimentError::Interrupted.into());
         }
-        done.sort_by_key(|(seed, _)| *seed);
+        done.sort_by_key(|(place, _)| *place);
         done.into_iter().map(|(_, result)| result).collect()
     }
+}
+
+impl Run {
+    /// The latency that this share of all calls did not exceed, in seconds.
+    pub(super) fn quantile_s(&self, quantile: f64) -> f64 {
+        self.latencies.quantile_ns(quantile) as f64 / 1e9
+    }
+}
+
+/// The latencies of all these runs together: the far quantiles of a short run are biased, those of many short ones are not.
+pub(super) fn pooled(runs: &[Run]) -> Latencies {
+    runs.iter().fold(Latencies::new(), |mut all, run| {
+        all.merge(&run.latencies);
+        all
+    })
 }
 
 /// The plan of a scenario that stands alone.
@@ -121,6 +204,7 @@ impl Fold for Both {
     type Output = Run;
 
     fn finish(self) -> Run {
-        Run { metrics: self.0.finish(), bins: self.1 }
+        let (metrics, latencies) = self.0.finish_with_latencies();
+        Run { metrics, latencies, bins: self.1 }
     }
 }

@@ -9,7 +9,8 @@
 
 use super::finding::{Finding, Tolerance};
 use super::lab::{Lab, LabError, each};
-use super::queueing::{CLOSE, mean_s, open, quantile_s, scenario};
+use super::queueing::{CLOSE, mean_s, open, percentile, scenario};
+use super::sojourn::Sojourn;
 use super::{Param, Params, Suite};
 
 const LOAD: Param = Param::one("load", "share of the time that the server is busy", &[0.8]).within(0.01, 0.99);
@@ -23,9 +24,11 @@ pub(super) const LOOPS: Suite = Suite {
         LOAD,
         SERVICE,
         Param::each("clients", "closed loops; 0 is the open one", &[0.0, 1.0, 10.0]).whole().within(0.0, 10_000.0),
+        Param::each("quantile", "quantiles that are compared", &[0.99]).within(0.001, 0.9999),
         Param::sample("calls", "calls of a seed", &[40_000.0], &[40_000.0]),
         Param::seeds(&[6.0], &[30.0]),
     ],
+    cost: 80,
     run: loops,
     scenario: Some(|params| match params.all("clients") {
         [0.0] => open(params, 1, "exponential: { mean: ", " }"),
@@ -47,17 +50,32 @@ pub(super) const REPLACEMENT: Suite = Suite {
         Param::one("duration_s", "length of a run in s", &[5000.0]).within(100.0, 1e6),
         Param::seeds(&[4.0], &[30.0]),
     ],
+    cost: 180,
     run: replacement,
     scenario: Some(replaced),
 };
 
+/// How long a loop thinks, as the source has it: the wait in the queue is left out of what a loop should take.
+fn think_ms(params: &Params, clients: u32) -> f64 {
+    let (service_ms, load) = (params.get("service_ms"), params.get("load"));
+    (1.0 - load) * service_ms + (f64::from(clients) - 1.0) * service_ms / load
+}
+
 fn closed(params: &Params, clients: u32) -> String {
     let (service_ms, load, calls) = (params.get("service_ms"), params.get("load"), params.get("calls"));
-    // As the source has it: the wait in the queue is left out of what a loop should take.
-    let think_ms = (1.0 - load) * service_ms + (f64::from(clients) - 1.0) * service_ms / load;
+    let think_ms = think_ms(params, clients);
     let times = format!("{{ exponential: {{ mean: {service_ms}ms }} }}");
     let loop_ = format!("{{ closed_loop: {{ think: {{ exponential: {{ mean: {think_ms}ms }} }} }} }}");
     scenario(1, &times, &loop_, clients, calls * service_ms / 1000.0 / load, 0.0)
+}
+
+/// What theory says of a call in one of so many loops, or in the open one.
+fn sojourn(params: &Params, clients: u32) -> Sojourn {
+    let (service_s, load) = (params.get("service_ms") / 1e3, params.get("load"));
+    match clients {
+        0 => Sojourn::open(service_s, load),
+        clients => Sojourn::closed(service_s, think_ms(params, clients) / 1e3, clients),
+    }
 }
 
 fn loops(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
@@ -75,14 +93,23 @@ fn loops(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
             10 => (Some((0.244, 0.948)), [CLOSE; 2]),
             _ => (None, [CLOSE; 2]),
         };
-        let known = published.filter(|_| params.is_usual_but(&["clients"]));
-        let name = |what| match clients as u32 {
+        let known = published.filter(|_| params.is_usual_but(&["clients", "quantile"]));
+        let queue = sojourn(params, clients as u32);
+        let name = |what: &str| match clients as u32 {
             0 => format!("loops.open.{what}"),
             clients => format!("loops.closed.{clients}.{what}"),
         };
-        let (means, tails) = (each(runs, mean_s), each(runs, |run| quantile_s(run, 0.99)));
-        findings.push(Finding::of_seeds(name("mean"), known.map(|known| known.0), &means, "s", close[0]));
-        findings.push(Finding::of_seeds(name("p99"), known.map(|known| known.1), &tails, "s", close[1]));
+        let mut row = |name: String, expected: f64, figures: &[f64], close| {
+            findings.push(Finding::of_seeds(name, Some(expected), figures, "s", close));
+        };
+        row(name("mean"), known.map_or_else(|| queue.mean_s(), |known| known.0), &each(runs, mean_s), close[0]);
+        for &quantile in params.all("quantile") {
+            let known = known.filter(|_| quantile == 0.99).map(|known| known.1);
+            let (expected, close) =
+                known.map_or_else(|| (queue.quantile_s(quantile), CLOSE), |known| (known, close[1]));
+            let tails = each(runs, |run| run.quantile_s(quantile));
+            row(name(&percentile(quantile)), expected, &tails, close);
+        }
     }
     Ok(findings)
 }
@@ -133,4 +160,22 @@ fn replacement(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError>
         Finding::of_seeds(name, params.published(published), &diverged, "of runs", Tolerance::Exact)
     };
     Ok(vec![row(0, "giving-up", 0.0), row(1, "replacing", 1.0)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::suite;
+    use super::*;
+
+    /// Theory gives what the source's simulator printed.
+    #[test]
+    fn theory_gives_the_published_figures() {
+        let params = Params::of(suite("loops").unwrap(), false, &[]).unwrap();
+        let close = |found: f64, expected: f64| assert!((found / expected - 1.0).abs() < 0.01, "{found}, {expected}");
+        for (clients, mean, p99) in [(1, 0.1, 0.463), (10, 0.244, 0.948)] {
+            let queue = sojourn(&params, clients);
+            close(queue.mean_s(), mean);
+            close(queue.quantile_s(0.99), p99);
+        }
+    }
 }

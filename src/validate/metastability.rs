@@ -8,13 +8,15 @@
 //! `(20 * load - 300) / (300 - 2 * load)` seconds with a retry, and 112 s without one at 280/s.
 //!
 //! The source reckons to within one timeout. Its formula has the retries of the outage's last second in the queue when the
-//! outage ends, though they are sent after it. Its 112 s are those of a model in steps of a second, in which a call is in
-//! time if it is served in its own second or the next; in continuous time, which has no such second of grace, the same queue
-//! takes 125 s. So a recovery may differ by what one timeout's load costs at the speed at which the queue drains. What the
-//! mechanism comes to in continuous time stands in rows of its own, which must be met to 3 %.
+//! outage ends, though they are sent after it; so a recovery with retries may differ by what one timeout's load costs at the
+//! speed at which the queue drains. Its 112 s without a retry are counted in steps of a second: all calls of a second are
+//! sent at its start, they are in time if they are served in their own second or the next, and the first answer is the
+//! recovery. They are run here in such steps. In continuous time, which has no second of grace, the same queue takes 125 s.
+//! What the mechanism comes to in continuous time stands in rows of its own, which must be met to 3 %.
 
 use super::finding::{Finding, Tolerance};
 use super::lab::{Lab, LabError, Run};
+use super::outage::{OUTAGE_S, ended, in_steps, outage};
 use super::{Param, Params, Suite};
 
 /// A first-in-first-out server that finishes what nobody waits for any more.
@@ -29,12 +31,14 @@ pub(super) const METASTABILITY: Suite = Suite {
         Param::one("attempts", "most attempts of a call", &[2.0]).whole().within(2.0, 100.0),
         Param::sample("watch_s", "how long a system that does not heal is watched, in s", &[200.0], &[600.0]),
     ],
+    cost: 900,
     run: metastability,
-    scenario: Some(|params| outage(params, params.get("load"), &STRATEGIES)),
+    scenario: Some(|params| {
+        let queue = Queue { params, load: params.get("load") };
+        outage(params, queue.load, &STRATEGIES, queue.duration_s(params.get("attempts")))
+    }),
 };
 
-/// When the outage begins, in seconds.
-const OUTAGE_S: f64 = 20.0;
 /// Every strategy of the suite.
 const STRATEGIES: [&str; 3] = ["retry", "none", "budget"];
 
@@ -69,6 +73,24 @@ impl Queue<'_> {
         self.heals(attempts, seconds * self.load)
     }
 
+    /// How many calls a step of one timeout sends.
+    fn step(&self) -> f64 {
+        libm::round(self.load * self.params.get("timeout_s")).max(1.0)
+    }
+
+    /// In steps of one timeout, without retries: when the first call is served that was sent in the same step or the one
+    /// before; infinite if never.
+    fn stepwise(&self) -> f64 {
+        let (step_s, sent) = (self.params.get("timeout_s"), self.step());
+        let (served, lost) = (self.params.get("capacity") * step_s, libm::floor(self.params.get("outage_s") / step_s));
+        if served <= sent {
+            return f64::INFINITY;
+        }
+        // The first step by whose end more are served than were sent until two steps before.
+        let steps = libm::floor((sent * (lost - 1.0) - served) / (served - sent)) + 1.0;
+        step_s * steps.max(0.0)
+    }
+
     /// How long a run lasts: until long after every queue should have healed, or as long as one that does not is watched.
     fn duration_s(&self, attempts: f64) -> f64 {
         let watched = [1.0, attempts].map(|attempts| match self.continuous(attempts) {
@@ -83,6 +105,14 @@ impl Queue<'_> {
         let resolution = self.load * self.params.get("timeout_s") / self.spare(attempts);
         // Seconds are counted whole.
         self.row(&format!("{name}.recovery"), published, run, 1.0 + resolution.max(0.0))
+    }
+
+    /// A recovery that the source counts in steps.
+    fn step_row(&self, published: f64, run: &Run) -> Finding {
+        let (row, observed) =
+            (format!("metastability.{}.none.recovery", self.load), run.bins.first_answer(ended(self.params)));
+        let tolerance = Tolerance::Absolute(self.params.get("timeout_s").max(1.0));
+        Finding { row, published: Some(published), observed, error: 0.0, unit: "s", tolerance }
     }
 
     /// What the mechanism comes to.
@@ -106,86 +136,57 @@ impl Queue<'_> {
     }
 }
 
-fn outage(params: &Params, load: f64, strategies: &[&str]) -> String {
-    let (attempts, timeout_s) = (params.count("attempts"), params.get("timeout_s"));
-    let (clients, every_s) = crowd(params, load);
-    let layers = |name: &str| match name {
-        "retry" => {
-            format!("- retry: {{ attempts: {attempts}, on: [UNAVAILABLE] }}\n      - attempt_timeout: {timeout_s}s")
-        }
-        "budget" => format!(
-            "- retry: {{ attempts: {attempts}, on: [UNAVAILABLE], budget: {{ tokens: 10, ratio: 0.1, scope: shared }} }}
-      - attempt_timeout: {timeout_s}s"
-        ),
-        // The deadline of the call travels, ends retries, and lets the server drop what nobody waits for.
-        "deadline" => format!("- deadline: {timeout_s}s\n      - retry: {{ attempts: {attempts}, on: [UNAVAILABLE] }}"),
-        _ => format!("- attempt_timeout: {timeout_s}s"),
-    };
-    let strategies: String =
-        strategies.iter().map(|name| format!("  - name: {name}\n    layers:\n      {}\n", layers(name))).collect();
-    let aware = if strategies.contains("deadline") { ", deadline_aware: true" } else { "" };
-    format!(
-        "name: outage
-about: An outage whose traffic arrives at its end, at a server that works in order of arrival and does not know who has gone.
-duration: {}s
-servers:
-  telemetry: {{ workers: 1, service_time: {:.3}us, queue: {{ limit: 10000000 }}, durability: memory, on_cancel: finish{aware} }}
-clients:
-  devices: {{ count: {clients}, calls: telemetry, stagger: {every_s}s, load: {{ bursts: {{ size: 1, every: {every_s}s }} }} }}
-links:
-  - {{ between: [devices, telemetry], latency: 250us }}
-faults:
-  - {{ at: {OUTAGE_S}s, for: {}s, pause: {{ server: telemetry }} }}
-strategies:
-{strategies}",
-        Queue { params, load }.duration_s(f64::from(attempts)),
-        1e6 / params.get("capacity"),
-        params.get("outage_s"),
-    )
-}
-
-/// How many clients share the load, and how often each of them calls: one after another, all the same distance apart.
-///
-/// A server that was away finds calls on its connections that were cancelled meanwhile, and hyper closes a connection on which
-/// that are more than twenty. It would forget the work that this is about, so every client makes eight attempts an outage.
-fn crowd(params: &Params, load: f64) -> (f64, f64) {
-    let clients = (load * params.get("outage_s") * params.get("attempts") / 8.0).ceil();
-    (clients, clients / load)
-}
-
-/// When the outage has ended, in seconds.
-fn ended(params: &Params) -> usize {
-    (OUTAGE_S + params.get("outage_s")) as usize
-}
-
 fn recovery(params: &Params, run: &Run) -> f64 {
     run.bins.recovery(ended(params))
 }
 
 fn metastability(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
-    let mut findings = Vec::new();
-    let attempts = params.get("attempts");
-    for &load in params.all("load") {
-        let queue = Queue { params, load };
-        let runs = lab.scenario(&outage(params, load, &STRATEGIES), 1)?;
-        let (retry, none, budget) = (&runs[0][0], &runs[1][0], &runs[2][0]);
-        let deadline = &lab.scenario(&outage(params, load, &["deadline"]), 1)?[0][0];
-        findings.push(queue.source_row("retry", attempts, queue.reckoned(attempts), retry));
-        findings.push(queue.own_row("retry", attempts, retry));
-        if queue.spare(attempts) <= 0.0 {
-            findings.extend(overloaded(params, load, retry));
-        }
-        let known = if load == 280.0 && params.is_usual_but(&["load"]) { 112.0 } else { queue.reckoned(1.0) };
-        findings.push(queue.source_row("none", 1.0, known, none));
-        findings.push(queue.own_row("none", 1.0, none));
-        if queue.spare(1.0) > 0.0 {
-            for (name, run) in [("budget", budget), ("deadline", deadline)] {
-                findings.push(heals(format!("metastability.{load}.{name}.heals"), params, run, true));
-            }
-        }
+    let mut parts: Vec<Part> = params.all("load").iter().map(|load| Part::Load(*load)).collect();
+    if params.is_usual_but(&["capacity", "attempts", "load", "outage_s", "timeout_s"]) {
+        // 3 % below the border it heals, 3 % above it does not.
+        parts.extend([0.97, 1.03].map(Part::Border));
     }
-    if params.is_usual_but(&["capacity", "attempts"]) {
-        findings.extend(border(lab, params)?);
+    let findings = lab.chains(&parts, |part| match part {
+        Part::Load(load) => at_load(lab, &Queue { params, load: *load }),
+        Part::Border(share) => border(lab, params, *share),
+    })?;
+    Ok(findings.into_iter().flatten().collect())
+}
+
+/// What can be run side by side.
+#[derive(Clone, Copy)]
+enum Part {
+    /// The rows of one load.
+    Load(f64),
+    /// A load that is this share of the border.
+    Border(f64),
+}
+
+fn at_load(lab: &Lab<'_>, queue: &Queue<'_>) -> Result<Vec<Finding>, LabError> {
+    let (params, load, attempts) = (queue.params, queue.load, queue.params.get("attempts"));
+    let duration_s = queue.duration_s(attempts);
+    let scenarios = [
+        outage(params, load, &STRATEGIES, duration_s),
+        outage(params, load, &["deadline"], duration_s),
+        in_steps(params, queue.step(), queue.duration_s(1.0)),
+    ];
+    let runs = lab.chains(&scenarios, |scenario| lab.scenario(scenario, 1))?;
+    let [retry, none, budget] = [0, 1, 2].map(|strategy| &runs[0][strategy][0]);
+    let (deadline, steps) = (&runs[1][0][0], &runs[2][0][0]);
+    let mut findings = vec![
+        queue.source_row("retry", attempts, queue.reckoned(attempts), retry),
+        queue.own_row("retry", attempts, retry),
+    ];
+    if queue.spare(attempts) <= 0.0 {
+        findings.extend(overloaded(params, load, retry));
+    }
+    let printed = load == 280.0 && params.is_usual_but(&["load"]);
+    findings.push(queue.step_row(if printed { 112.0 } else { queue.stepwise() }, steps));
+    findings.push(queue.own_row("none", 1.0, none));
+    if queue.spare(1.0) > 0.0 {
+        for (name, run) in [("budget", budget), ("deadline", deadline)] {
+            findings.push(heals(format!("metastability.{load}.{name}.heals"), params, run, true));
+        }
     }
     Ok(findings)
 }
@@ -210,15 +211,12 @@ fn heals(row: String, params: &Params, run: &Run, expected: bool) -> Finding {
     Finding::exact(row, Some(healed(expected)), healed(recovery(params, run).is_finite()), "")
 }
 
-/// The border lies where all attempts together are what the server can do: 3 % below it heals, 3 % above it does not.
-fn border(lab: &Lab<'_>, params: &Params) -> Result<[Finding; 2], LabError> {
-    let border = params.get("capacity") / params.get("attempts");
-    let at = |share: f64| -> Result<Finding, LabError> {
-        let load = border * share;
-        let run = &lab.scenario(&outage(params, load, &["retry"]), 1)?[0][0];
-        Ok(heals(format!("metastability.border.{load}.heals"), params, run, share < 1.0))
-    };
-    Ok([at(0.97)?, at(1.03)?])
+/// The border lies where all attempts together are what the server can do: below it heals, above it does not.
+fn border(lab: &Lab<'_>, params: &Params, share: f64) -> Result<Vec<Finding>, LabError> {
+    let (attempts, load) = (params.get("attempts"), params.get("capacity") / params.get("attempts") * share);
+    let duration_s = Queue { params, load }.duration_s(attempts);
+    let run = &lab.scenario(&outage(params, load, &["retry"], duration_s), 1)?[0][0];
+    Ok(vec![heals(format!("metastability.border.{load}.heals"), params, run, share < 1.0)])
 }
 
 #[cfg(test)]
@@ -240,5 +238,6 @@ mod tests {
             assert_eq!(queue(load).reckoned(attempts), reckoned, "{load}, {attempts}");
             assert_eq!(queue(load).continuous(attempts), continuous, "{load}, {attempts}");
         }
+        assert_eq!([280.0, 140.0, 100.0].map(|load| queue(load).stepwise()), [112.0, 7.0, 4.0]);
     }
 }

@@ -11,17 +11,20 @@ mod bins;
 mod connect;
 mod contention;
 mod finding;
+mod gate;
 mod grpc;
 mod hedging;
 mod lab;
 mod loops;
 mod metastability;
+mod outage;
 mod overload;
 mod params;
 mod queueing;
 pub mod render;
 mod retries;
 mod rig;
+mod sojourn;
 
 use self::bins::Bins;
 pub use self::finding::{Finding, Outcome, Tolerance};
@@ -37,6 +40,8 @@ pub struct Suite {
     pub source: &'static str,
     /// Its parameters, and the values they have unless they are set.
     pub params: &'static [Param],
+    /// About how many seconds of a core it takes with `--full`: suites that are run together begin with the longest.
+    pub cost: u32,
     /// Runs it.
     pub run: fn(&Lab<'_>, &Params) -> Result<Vec<Finding>, LabError>,
     /// The scenario that it runs, where it is one: for `squall run`, and to be changed at will.

@@ -16,8 +16,9 @@ pub(super) const COLLAPSE: Suite = Suite {
         Param::one("load", "calls a second before and after the spike", &[40.0]).within(0.1, 10_000.0),
         Param::one("width_s", "length of the spike in s", &[5.0]).within(0.0, 80.0),
         Param::one("spike", "calls a second in the spike", &[80.0]).within(0.1, 10_000.0),
-        Param::one("work_ms", "work of a call that is alone in ms", &[1000.0]).within(0.0, 60_000.0),
-        Param::one("per_call_ms", "work that every other call adds in ms", &[10.0]).within(0.0, 10_000.0),
+        Param::one("work_ms", "work of a call in ms", &[1000.0]).within(0.0, 60_000.0),
+        Param::one("per_call_ms", "work that every call inside adds in ms, itself included", &[10.0])
+            .within(0.0, 10_000.0),
         Param::one("delay_ms", "mean delay each way in ms, exponential", &[100.0]).within(0.0, 10_000.0),
         Param::one("timeout_s", "timeout of an attempt in s", &[3.0]).within(0.001, 600.0),
         Param::one("attempts", "most attempts of a call", &[3.0]).whole().within(2.0, 100.0),
@@ -26,6 +27,7 @@ pub(super) const COLLAPSE: Suite = Suite {
         Param::sample("clients", "clients that share the load", &[200.0], &[200.0]).within(1.0, 10_000.0),
         Param::seeds(&[8.0], &[30.0]),
     ],
+    cost: 100,
     run: collapse,
     scenario: Some(|params| collapse_scenario(params, params.get("load"), params.get("width_s"))),
 };
@@ -41,6 +43,7 @@ pub(super) const ADAPTIVE: Suite = Suite {
         Param::one("window_s", "how far back the client looks, in s", &[120.0]).within(1.0, 3600.0),
         Param::seeds(&[5.0], &[20.0]),
     ],
+    cost: 10,
     run: adaptive,
     scenario: Some(|params| throttled(params, params.get("k"))),
 };
@@ -72,11 +75,16 @@ strategies:
       - retry: {{ attempts: {attempts}, on: [UNAVAILABLE], backoff: {{ full_jitter: {{ base: {backoff_s}s, cap: {}s }} }} }}
       - attempt_timeout: {timeout_s}s
 ",
-        get("work_ms"),
+        alone_ms(params),
         get("per_call_ms"),
         get("delay_ms"),
         2.0 * backoff_s,
     )
+}
+
+/// The source counts the call itself among those that slow it down.
+fn alone_ms(params: &Params) -> f64 {
+    params.get("work_ms") + params.get("per_call_ms")
 }
 
 /// Load, width of the spike, and which share of runs collapsed: without backoff, and with.
@@ -116,16 +124,21 @@ fn collapse(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
 }
 
 /// How many calls are inside a healthy server: `load * work / (1 - per_call * load)`; beyond that it has no equilibrium.
+///
+/// Healthy are those whose calls come back in time; nobody gives up here, so that it is the server that is measured.
 fn healthy(lab: &Lab<'_>, params: &Params, load: f64) -> Result<Option<Finding>, LabError> {
     let (work_s, per_call_s) = (params.get("work_ms") / 1e3, params.get("per_call_ms") / 1e3);
-    let expected = load * work_s / (1.0 - per_call_s * load);
-    if expected < 0.0 || expected.is_infinite() || work_s + per_call_s * expected > params.get("timeout_s") {
+    let (expected, idle) = (load * work_s / (1.0 - per_call_s * load), 1.0 - per_call_s * load);
+    if idle < 0.05 {
         return Ok(None);
     }
     let mut plan = lab::plan(&collapse_scenario(params, load, 0.0))?;
     plan.strategies.truncate(1);
-    // Until then the server fills.
-    plan.warmup = Duration::from_secs(20);
+    plan.strategies[0].strategy.layers.clear();
+    // Until then the server fills: the closer to its limit, the slower.
+    let fills_s = 20.0 + 5.0 * (work_s + per_call_s * expected) / idle;
+    plan.warmup = Duration::from_secs_f64(fills_s);
+    plan.duration = Duration::from_secs_f64(fills_s + 100.0);
     let runs = &lab.plan(&plan, params.seeds())?[0];
     let inside = |run: &Run| run.metrics.whole().busy_ns as f64 / run.metrics.whole().span_ns as f64;
     let row = format!("collapse.{load}.concurrency");

@@ -18,9 +18,11 @@ pub(super) const MM1: Suite = Suite {
     params: &[
         LOAD,
         SERVICE,
-        Param::sample("calls", "calls of a seed", &[250_000.0], &[500_000.0]),
+        Param::each("quantile", "quantiles that are compared", &[0.5, 0.99, 0.999]).within(0.001, 0.9999),
+        Param::sample("calls", "calls of a seed", &[250_000.0], &[400_000.0]),
         Param::seeds(&[4.0], &[8.0]),
     ],
+    cost: 70,
     run: mm1,
     scenario: Some(|params| open(params, 1, "exponential: { mean: ", " }")),
 };
@@ -35,6 +37,7 @@ pub(super) const MD1: Suite = Suite {
         Param::sample("calls", "calls of a seed", &[4_000.0], &[20_000.0]),
         Param::seeds(&[100.0], &[100.0]),
     ],
+    cost: 45,
     run: md1,
     scenario: Some(|params| open(params, 1, "constant: ", "")),
 };
@@ -47,9 +50,10 @@ pub(super) const MMC: Suite = Suite {
         LOAD,
         Param::one("service_ms", "mean work of a call in ms", &[1000.0]).within(0.001, 1e6),
         Param::each("workers", "workers", &[1.0, 2.0, 10.0]).whole().within(1.0, 10_000.0),
-        Param::sample("calls", "calls of a seed", &[3_000.0], &[20_000.0]),
+        Param::sample("calls", "calls of a seed", &[3_000.0], &[10_000.0]),
         Param::seeds(&[100.0], &[100.0]),
     ],
+    cost: 100,
     run: mmc,
     scenario: Some(|params| open(params, params.count("workers"), "exponential: { mean: ", " }")),
 };
@@ -93,8 +97,9 @@ pub(super) fn mean_s(run: &Run) -> f64 {
     run.metrics.whole().latency.mean_ns().unwrap_or_default() / 1e9
 }
 
-pub(super) fn quantile_s(run: &Run, quantile: f64) -> f64 {
-    run.metrics.whole().latency.quantile_ns(quantile).map_or(f64::NAN, |ns| ns as f64 / 1e9)
+/// A quantile as rows are named: `p99.9`.
+pub(super) fn percentile(quantile: f64) -> String {
+    format!("p{}", libm::round(quantile * 1e6) / 1e4)
 }
 
 pub(super) const CLOSE: Tolerance = Tolerance::Relative(0.03);
@@ -105,12 +110,11 @@ fn mm1(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
     let quantile = |tail: f64| mean * libm::log(1.0 / tail);
     let row =
         |name: &str, published: f64, figures: &[f64]| Finding::of_seeds(name, Some(published), figures, "s", CLOSE);
-    Ok(vec![
-        row("mm1.mean", mean, &each(runs, mean_s)),
-        row("mm1.p50", quantile(0.5), &each(runs, |run| quantile_s(run, 0.5))),
-        row("mm1.p99", quantile(0.01), &each(runs, |run| quantile_s(run, 0.99))),
-        row("mm1.p99.9", quantile(0.001), &each(runs, |run| quantile_s(run, 0.999))),
-    ])
+    let tails = params
+        .all("quantile")
+        .iter()
+        .map(|&q| row(&format!("mm1.{}", percentile(q)), quantile(1.0 - q), &each(runs, |run| run.quantile_s(q))));
+    Ok(std::iter::once(row("mm1.mean", mean, &each(runs, mean_s))).chain(tails).collect())
 }
 
 fn md1(lab: &Lab<'_>, params: &Params) -> Result<Vec<Finding>, LabError> {
