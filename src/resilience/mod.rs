@@ -51,6 +51,10 @@ pub use self::backoff::{Backoff, BackoffConfig, Schedule};
 pub use self::breaker::{Breaker, BreakerConfig, BreakerPass, BreakerWindow, SlowCalls, Trip};
 pub use self::budget::{Budget, BudgetConfig, BudgetKind, Charge, Permit, Scope};
 pub use self::call::{Call, CallDeadline, CallId, Criticality, Idempotency};
+#[cfg(feature = "sim")]
+pub(crate) use self::call::header;
+#[cfg(feature = "sim")]
+pub(crate) use self::channel::TRACEPARENT;
 pub use self::channel::{
     Balance, Channel, ChannelBody, ChannelConfig, ChannelFuture, ConnectBackoff, ConnectionState, Connector, Endpoint,
     FailurePercentage, Keepalive, OutlierConfig, Resolver, SuccessRate, Target, Tcp, TonicChannel, Transport,

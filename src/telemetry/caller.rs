@@ -6,11 +6,13 @@
 //! Tiers say in the `tracestate` by which way a request came: a call that fans out is several, and what an attempt of one
 //! tier leads to in the next is drawn anew when that attempt is repeated.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 use crate::clock::Instant;
 use crate::record::CallId;
-use crate::resilience::CallDeadline;
+use crate::resilience::{CallDeadline, TRACEPARENT, header};
+
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// The caller of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,12 +40,11 @@ impl Caller {
     /// Reads the headers of a request that arrives now.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
-        let (call, attempt) = headers
-            .get("traceparent")
+        let (call, attempt) = header(headers, &TRACEPARENT)
             .and_then(|value| parse_traceparent(value.as_bytes()))
             .unwrap_or((CallId::from_bits(u64::MAX), 1));
         let deadline = CallDeadline::of_headers(headers).map_or(Instant::NEVER, |deadline| deadline.0);
-        let way = headers.get("tracestate").and_then(|value| parse_way(value.as_bytes())).unwrap_or_default();
+        let way = header(headers, &TRACESTATE).and_then(|value| parse_way(value.as_bytes())).unwrap_or_default();
         Self { call, attempt, deadline, way }
     }
 
@@ -89,8 +90,25 @@ fn parse_hex(digits: &[u8]) -> Option<u64> {
     if digits.len() > 16 {
         return None;
     }
-    digits.iter().try_fold(0, |value, digit| Some(value << 4 | u64::from(char::from(*digit).to_digit(16)?)))
+    digits.iter().try_fold(0, |value, digit| match HEX[usize::from(*digit)] {
+        NO_DIGIT => None,
+        digit => Some(value << 4 | u64::from(digit)),
+    })
 }
+
+const NO_DIGIT: u8 = u8::MAX;
+
+/// What each byte stands for as a hexadecimal digit: every request has 32 of them.
+static HEX: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        values[b"0123456789abcdef"[digit] as usize] = digit as u8;
+        values[b"0123456789ABCDEF"[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    values
+};
 
 #[cfg(test)]
 mod tests {

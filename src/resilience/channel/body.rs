@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -14,7 +13,7 @@ use tracing::Span;
 use super::Endpoint;
 use super::call::deadline_exceeded;
 use super::load::Load;
-use super::pool::Lane;
+use super::pool::{Lane, Traffic};
 use crate::clock::{self, Instant, Sleep};
 use crate::resilience::breaker::BreakerPass;
 use crate::resilience::call::Call;
@@ -40,7 +39,7 @@ pub struct Attempt {
 /// What an attempt occupies.
 struct Held {
     load: Arc<Load>,
-    calls: Arc<AtomicUsize>,
+    traffic: Arc<Traffic>,
     breaker: Option<BreakerPass>,
 }
 
@@ -54,7 +53,7 @@ impl Attempt {
         breaker: Option<BreakerPass>,
     ) -> Self {
         lane.load.begin();
-        lane.link.calls.fetch_add(1, Ordering::Relaxed);
+        lane.link.traffic.begin();
         Self {
             ambient: ambient.clone(),
             call,
@@ -64,7 +63,7 @@ impl Attempt {
             committed: false,
             deadline,
             span: trace::attempt(call, number, &lane.link.endpoint),
-            lane: Some(Held { load: Arc::clone(&lane.load), calls: Arc::clone(&lane.link.calls), breaker }),
+            lane: Some(Held { load: Arc::clone(&lane.load), traffic: Arc::clone(&lane.link.traffic), breaker }),
             open: true,
         }
     }
@@ -144,7 +143,7 @@ impl Drop for Attempt {
         }
         if let Some(held) = &self.lane {
             held.load.end();
-            held.calls.fetch_sub(1, Ordering::Relaxed);
+            held.traffic.end();
         }
     }
 }

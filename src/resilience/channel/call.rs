@@ -26,7 +26,7 @@ use crate::resilience::call::{Call, stamp_deadline};
 use crate::resilience::failure::{outcome_of_error, outcome_of_h2};
 use crate::resilience::{BoxError, CallId, EventKind, Failure, Origin, Outcome};
 
-pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The future of a call.
 pub struct ChannelFuture<C: Connector> {
@@ -262,7 +262,13 @@ fn address(
     head.extensions = http::Extensions::new();
     head.headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(concat!("squall/", env!("CARGO_PKG_VERSION"))));
     // A caller that traces has said already which trace this is.
-    head.headers.entry(TRACEPARENT).or_insert_with(|| traceparent(trace, call, attempt));
+    head.headers.entry(TRACEPARENT).or_insert_with(|| {
+        let mut value = traceparent(trace, call, attempt);
+        // No trace comes twice. Once the header's name is known, its values stay out of the compression table (RFC 7541, 6.2.3), where
+        // they would push out what does come again, and be searched one by one for each further call.
+        value.set_sensitive(lane.link.traffic.has_begun());
+        value
+    });
     (Request::from_parts(head, ()), body)
 }
 

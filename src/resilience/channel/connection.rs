@@ -3,7 +3,6 @@
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -71,7 +70,7 @@ pub(super) async fn establish<C: Connector>(
         })
         .await?;
         let authority = endpoint.as_str().parse().map_err(|_| "not an authority".to_owned())?;
-        let link = Link { send, endpoint: endpoint.clone(), authority, calls: Arc::new(AtomicUsize::new(0)) };
+        let link = Link { send, endpoint: endpoint.clone(), authority, traffic: Arc::default() };
         Ok::<_, String>(Established { link, connection, activity })
     };
     match clock::timeout_at(deadline, attempt).await {
@@ -128,7 +127,7 @@ pub(super) async fn keep<Io: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpi
 ) -> End<Io> {
     let Established { link, mut connection, activity } = established;
     // The task must not hold the link: a connection ends when its last handle is dropped.
-    let calls = link.calls.clone();
+    let traffic = Arc::clone(&link.traffic);
     let mut alive = Alive::new(keepalive, &mut connection, &activity);
     drop(link);
     let mut retirement = pin!((retire_at != Instant::NEVER).then(|| clock::sleep_until(retire_at)));
@@ -147,7 +146,7 @@ pub(super) async fn keep<Io: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpi
             return Poll::Ready(Why::Leaving(Farewell::of(&error, "the server is going away".to_owned())));
         }
         if let Some(alive) = &mut alive
-            && alive.poll_dead(cx, || calls.load(std::sync::atomic::Ordering::Relaxed) > 0).is_ready()
+            && alive.poll_dead(cx, || traffic.is_used()).is_ready()
         {
             return Poll::Ready(Why::Lost(Farewell::saying("keepalive ping was not answered")));
         }

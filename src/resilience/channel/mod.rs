@@ -26,6 +26,8 @@ mod tonic_channel;
 
 pub use self::body::ChannelBody;
 pub use self::call::ChannelFuture;
+#[cfg(feature = "sim")]
+pub(crate) use self::call::TRACEPARENT;
 pub use self::config::{Balance, ChannelConfig, ConnectBackoff, Keepalive, Transport};
 pub use self::endpoint::{Connector, Endpoint, Resolver, Target, Tcp};
 pub use self::outlier::{FailurePercentage, OutlierConfig, SuccessRate};
@@ -154,7 +156,7 @@ impl<C> Shared<C> {
         let link = {
             let mut pool = self.pool();
             let current = &mut pool.subchannels[lane.index].link;
-            let same = current.as_ref().is_some_and(|link| Arc::ptr_eq(&link.calls, &lane.link.calls));
+            let same = current.as_ref().is_some_and(|link| Arc::ptr_eq(&link.traffic, &lane.link.traffic));
             if same { current.take() } else { None }
         };
         drop(link);

@@ -3,7 +3,7 @@
 //! Everything here is state behind one lock, without futures: the runners (one task a subchannel) change it, calls read it.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -27,8 +27,36 @@ pub(super) struct Link {
     pub(super) send: SendRequest<Bytes>,
     pub(super) endpoint: Endpoint,
     pub(super) authority: Authority,
-    /// Calls under way on this connection: what keepalive asks.
-    pub(super) calls: Arc<AtomicUsize>,
+    pub(super) traffic: Arc<Traffic>,
+}
+
+/// What goes over a connection.
+#[derive(Debug, Default)]
+pub(super) struct Traffic {
+    under_way: AtomicUsize,
+    begun: AtomicBool,
+}
+
+impl Traffic {
+    /// A call takes the connection, and gives it back by [`end`](Self::end).
+    pub(super) fn begin(&self) {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        self.begun.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn end(&self) {
+        self.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether calls are under way: what keepalive asks.
+    pub(super) fn is_used(&self) -> bool {
+        self.under_way.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether there ever was a call. From then on the peer's compression table knows the names of its headers.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::Relaxed)
+    }
 }
 
 /// One subchannel: for pick_first all addresses in one, otherwise one for each.
