@@ -34,7 +34,7 @@ fn upload(layer: LayerConfig, server: Server) -> (Result<String, Code>, Vec<Stop
         let strategy = Strategy { name: "stream".to_owned(), layers: vec![layer], ..Strategy::default() };
         let client = build(&strategy, target(1), server.clone(), &ambient).unwrap();
         let mut grpc = tonic::client::Grpc::new(client);
-        grpc.ready().await.map_err(|error| Status::from_error(error)).unwrap();
+        grpc.ready().await.map_err(Status::from_error).unwrap();
         let path = http::uri::PathAndQuery::from_static("/test.Echo/Collect");
         let call = grpc.client_streaming(tonic::Request::new(messages()), path, Raw);
         let answer = clock::timeout(Duration::from_secs(60), call).await.expect("it ends");
