@@ -50,9 +50,9 @@ pub use self::ambient::Ambient;
 pub use self::backoff::{Backoff, BackoffConfig, Schedule};
 pub use self::breaker::{Breaker, BreakerConfig, BreakerPass, BreakerWindow, SlowCalls, Trip};
 pub use self::budget::{Budget, BudgetConfig, BudgetKind, Charge, Permit, Scope};
-pub use self::call::{Call, CallDeadline, CallId, Criticality, Idempotency};
 #[cfg(feature = "sim")]
 pub(crate) use self::call::header;
+pub use self::call::{Call, CallDeadline, CallId, Criticality, Idempotency};
 #[cfg(feature = "sim")]
 pub(crate) use self::channel::TRACEPARENT;
 pub use self::channel::{
