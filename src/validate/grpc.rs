@@ -7,8 +7,9 @@ use std::time::Duration;
 use tonic::{Request, Response, Status};
 
 use super::finding::{Finding, Tolerance, mean_and_error};
-use super::lab::{Lab, LabError, each};
+use super::lab::{Lab, LabError};
 use super::rig::{self, Rig};
+use super::run::each;
 use super::{Param, Params, Suite};
 use crate::resilience::effective_attempts;
 use crate::resilience::{BackoffConfig, BudgetConfig, BudgetKind, LayerConfig, RetryConfig, Strategy};

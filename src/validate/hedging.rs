@@ -7,8 +7,9 @@
 //! from the leaves' tail S by 1 - (1 - S(t))^100, and with a hedge S(t)·S(t - d) in place of S(t).
 
 use super::finding::{Finding, Tolerance};
-use super::lab::{Lab, LabError, Run, each, pooled};
+use super::lab::{Lab, LabError};
 use super::queueing::percentile;
+use super::run::{Run, each, pooled};
 use super::{Param, Params, Suite};
 use crate::analysis::Latencies;
 

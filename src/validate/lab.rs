@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::gate::Gate;
-use super::{Bins, Finding, Params, Suite};
-use crate::analysis::{Latencies, Scopes, TrialFold, TrialMetrics};
-use crate::experiment::{self, ExperimentError, Fold, Job};
-use crate::record::{Event, Sink};
+use super::run::{Both, Run};
+use super::{Finding, Params, Suite};
+use crate::analysis::{Scopes, TrialFold};
+use crate::experiment::{self, ExperimentError, Job};
 use crate::scenario::{Alone, Diagnostics, Plan, parse};
 use crate::trial::TrialSpec;
 
@@ -36,14 +36,6 @@ pub enum LabError {
     /// A program on the network failed.
     #[error("a program on the simulated network failed: {0}")]
     Program(String),
-}
-
-/// What one trial came to: figures, all latencies, and success by the second.
-#[derive(Clone, Debug)]
-pub(super) struct Run {
-    pub(super) metrics: TrialMetrics,
-    pub(super) latencies: Latencies,
-    pub(super) bins: Bins,
 }
 
 impl<'l> Lab<'l> {
@@ -98,7 +90,7 @@ impl<'l> Lab<'l> {
             .map(|spec| Job { plan, spec })
             .collect();
         let parts = Arc::new(Scopes::of(plan).parts().clone());
-        let make = |header: &_| Both(TrialFold::new(header, Arc::clone(&parts)), Bins::default());
+        let make = |header: &_| Both::new(TrialFold::new(header, Arc::clone(&parts)));
         let runs = self.each(jobs.len(), |place| Ok(experiment::one(&jobs[place], make)?))?;
         let mut runs = runs.into_iter();
         Ok(plan.strategies.iter().map(|_| runs.by_ref().take(seeds as usize).collect()).collect())
@@ -166,45 +158,7 @@ impl<'l> Lab<'l> {
     }
 }
 
-impl Run {
-    /// The latency that this share of all calls did not exceed, in seconds.
-    pub(super) fn quantile_s(&self, quantile: f64) -> f64 {
-        self.latencies.quantile_ns(quantile) as f64 / 1e9
-    }
-}
-
-/// The latencies of all these runs together: the far quantiles of a short run are biased, those of many short ones are not.
-pub(super) fn pooled(runs: &[Run]) -> Latencies {
-    runs.iter().fold(Latencies::new(), |mut all, run| {
-        all.merge(&run.latencies);
-        all
-    })
-}
-
 /// The plan of a scenario that stands alone.
 pub(super) fn plan(text: &str) -> Result<Plan, LabError> {
     parse("validation.yaml", text, &Alone).map_err(LabError::Scenario)
-}
-
-/// A figure of each trial.
-pub(super) fn each(runs: &[Run], figure: impl Fn(&Run) -> f64) -> Vec<f64> {
-    runs.iter().map(figure).collect()
-}
-
-struct Both(TrialFold, Bins);
-
-impl Sink for Both {
-    fn event(&mut self, event: &Event) {
-        self.0.event(event);
-        self.1.event(event);
-    }
-}
-
-impl Fold for Both {
-    type Output = Run;
-
-    fn finish(self) -> Run {
-        let (metrics, latencies) = self.0.finish_with_latencies();
-        Run { metrics, latencies, bins: self.1 }
-    }
 }

@@ -8,8 +8,9 @@
 //! for again when it arrives; here, when it is late, as clients with a timeout do.
 
 use super::finding::{Finding, Tolerance};
-use super::lab::{Lab, LabError, each};
+use super::lab::{Lab, LabError};
 use super::queueing::{CLOSE, mean_s, open, percentile, scenario};
+use super::run::each;
 use super::sojourn::Sojourn;
 use super::{Param, Params, Suite};
 

@@ -15,8 +15,9 @@
 //! What the mechanism comes to in continuous time stands in rows of its own, which must be met to 3 %.
 
 use super::finding::{Finding, Tolerance};
-use super::lab::{Lab, LabError, Run};
+use super::lab::{Lab, LabError};
 use super::outage::{OUTAGE_S, ended, in_steps, outage};
+use super::run::Run;
 use super::{Param, Params, Suite};
 
 /// A first-in-first-out server that finishes what nobody waits for any more.

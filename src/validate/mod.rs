@@ -24,6 +24,7 @@ mod queueing;
 pub mod render;
 mod retries;
 mod rig;
+mod run;
 mod sojourn;
 
 use self::bins::Bins;

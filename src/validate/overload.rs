@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use super::finding::{Finding, Tolerance};
-use super::lab::{self, Lab, LabError, Run, each};
+use super::lab::{self, Lab, LabError};
+use super::run::{Run, each};
 use super::{Param, Params, Suite};
 
 /// A server that gets slower the more it does, and a spike of load.

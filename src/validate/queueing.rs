@@ -4,7 +4,8 @@
 //! the work. Closed forms: any textbook (L. Kleinrock, "Queueing Systems", 1975).
 
 use super::finding::{Finding, Tolerance};
-use super::lab::{Lab, LabError, Run, each};
+use super::lab::{Lab, LabError};
+use super::run::{Run, each};
 use super::{Param, Params, Suite};
 
 const TEXTBOOK: &str = "L. Kleinrock, Queueing Systems, volume 1";

@@ -3,7 +3,8 @@
 //! Sources: SRE book, "Addressing Cascading Failures"; M. Brooker, "Fixing retries with token buckets and circuit breakers".
 
 use super::finding::{Finding, Tolerance};
-use super::lab::{Lab, LabError, Run, each};
+use super::lab::{Lab, LabError};
+use super::run::{Run, each};
 use super::{Param, Params, Suite};
 use crate::scenario::{ErrorFilter, Metric};
 
