@@ -314,7 +314,8 @@ impl Weather {
     fn exchange(&self) -> Result<Instant, String> {
         let run = Simulation::new().run(async {
             let congestion_control = if self.reno { CongestionControl::Reno } else { CongestionControl::Cubic };
-            let tcp = TcpSettings { congestion_control, ..TcpSettings::default() };
+            // Patient enough not to give up: with a quarter lost each way, timeouts may grow to minutes.
+            let tcp = TcpSettings { congestion_control, retries2: 40, ..TcpSettings::default() };
             let pair = Pair::new(self.seed, &tcp, LinkConfig::default(), LinkConfig::default());
             // A server whose SYN-ACKs all get lost waits for ever, rightly: bad weather begins after the handshake.
             let (client, server) = pair.connected().await.map_err(|error| error.to_string())?;

@@ -38,11 +38,20 @@ pub(super) struct Connection {
 struct State {
     ends: [End; 2],
     /// Packets on their way that have an event of their own.
-    flights: Vec<Option<Segment>>,
+    flights: Vec<Option<Flight>>,
     free: Vec<u32>,
+    /// The packet that was sent last to each end, and when it arrives.
+    latest: [Option<(u32, Instant)>; 2],
     last_packet: Instant,
     /// The NAT has forgotten it.
     forgotten: bool,
+}
+
+/// A packet on its way.
+struct Flight {
+    segment: Segment,
+    /// Another arrives at the same instant.
+    followed: bool,
 }
 
 /// What is done once the lock is free.
@@ -55,6 +64,8 @@ struct After {
     begun: bool,
     accepted: bool,
     ended: [bool; 2],
+    /// More arrives at this instant: whoever reads has not been scheduled yet.
+    hold_reader: [bool; 2],
 }
 
 impl After {
@@ -87,6 +98,7 @@ impl Connection {
             ends: [end(0), end(1)],
             flights: Vec::new(),
             free: Vec::new(),
+            latest: [None; 2],
             last_packet: clock::now(),
             forgotten: false,
         };
@@ -196,7 +208,8 @@ impl Connection {
             if self.hosts[side.index()].is_paused() {
                 continue;
             }
-            if socket.readable() > 0 || socket.peer_finished() || closed || end.gone {
+            let held = after.hold_reader[side.index()] && !closed && !end.gone;
+            if !held && (socket.readable() > 0 || socket.peer_finished() || closed || end.gone) {
                 after.wakers[side.index()] = end.reader.take();
             }
             if closed || end.gone || (socket.is_established() && socket.is_writable_again()) {

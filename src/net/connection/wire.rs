@@ -1,11 +1,14 @@
 //! What leaves an end for the wire, and what arrives from it.
 //!
+//! Rule: a program runs after its kernel has dealt with everything that arrived at one instant. A burst is then read, and
+//! acknowledged, as one, as on a machine where waking a program takes longer than the next packet.
+//!
 //! Rule: a packet's fate is decided when it is handed to the link, so looking at an acknowledgement late changes nothing.
 
 use std::sync::Arc;
 
 use super::end::End;
-use super::{ARRIVE, After, Connection, LOOK, State, token};
+use super::{ARRIVE, After, Connection, Flight, LOOK, State, token};
 use crate::clock::{self, Event, Instant, Woken};
 use crate::net::Side;
 use crate::net::host::SynVerdict;
@@ -50,28 +53,35 @@ impl Connection {
             after.packets.push(packet);
         }
         for at in [transit.arrival, transit.copy].into_iter().flatten() {
-            self.send_off(state, side.other(), segment, at);
+            self.send_off(state, side.other(), segment, now, at);
         }
     }
 
     /// Has a segment arrive.
-    fn send_off(self: &Arc<Self>, state: &mut State, to: Side, segment: &Segment, at: Instant) {
+    fn send_off(self: &Arc<Self>, state: &mut State, to: Side, segment: &Segment, now: Instant, at: Instant) {
         let end = &mut state.ends[to.index()];
         let in_order = end.deferred.back().is_none_or(|(before, _)| *before <= at);
         if segment.is_pure_ack() && in_order && end.can_wait_for(segment.ack) {
             end.deferred.push_back((at, *segment));
             return;
         }
+        let flight = Some(Flight { segment: *segment, followed: false });
         let slot = match state.free.pop() {
             Some(slot) => {
-                state.flights[slot as usize] = Some(*segment);
+                state.flights[slot as usize] = flight;
                 slot
             }
             None => {
-                state.flights.push(Some(*segment));
+                state.flights.push(flight);
                 state.flights.len() as u32 - 1
             }
         };
+        let before = state.latest[to.index()].replace((slot, at));
+        if let Some((before, _)) = before.filter(|(_, then)| *then == at && at > now)
+            && let Some(flight) = &mut state.flights[before as usize]
+        {
+            flight.followed = true;
+        }
         clock::schedule(at, Arc::clone(self) as Arc<dyn Event>, token(ARRIVE, to, slot));
     }
 
@@ -91,7 +101,7 @@ impl Connection {
 
     pub(super) fn on_arrival(self: &Arc<Self>, side: Side, slot: u32) -> Woken {
         self.step_telling(|this, state, now, after| {
-            let segment = state.flights[slot as usize].take();
+            let flight = state.flights[slot as usize].take();
             state.free.push(slot);
             if state.free.len() == state.flights.len() {
                 state.free.truncate(0);
@@ -99,7 +109,8 @@ impl Connection {
                 state.flights.shrink_to(2);
                 state.free.shrink_to(2);
             }
-            let Some(segment) = segment else { return };
+            let Some(Flight { segment, followed }) = flight else { return };
+            after.hold_reader[side.index()] = followed;
             let host = &this.hosts[side.index()];
             if host.is_powered() {
                 this.deliver(&mut state.ends[side.index()], side, &segment, now, after);

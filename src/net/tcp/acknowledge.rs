@@ -95,7 +95,7 @@ impl Socket {
             return;
         }
         self.take_acked(now, segment, highest_before, &mut ack);
-        self.update_reordering_window(ack.duplicate);
+        self.update_reordering_window(&ack);
         self.on_ack_of_probe(segment.ack, &ack);
         let mut send = Send::Nothing;
         if ack.is_dubious(self.recovery.phase) {

@@ -11,6 +11,15 @@ use crate::clock::Instant;
 const ATO_MIN: Duration = Duration::from_millis(40);
 const DELAY_MAX: Duration = Duration::from_millis(200);
 const QUICK_MAX: u64 = 16;
+/// Acknowledgements of segments out of order that leave at once, since so many mean a loss; later ones are joined.
+const DUPLICATES_AT_ONCE: u32 = 3;
+/// At most so many are joined (`tcp_comp_sack_nr`),
+const JOINED_MAX: u32 = 44;
+/// which report at most so many ranges (`TCP_SACK_BLOCKS_EXPECTED`),
+const JOINED_RANGES_MAX: usize = 2;
+/// for at most so long (`tcp_comp_sack_delay_ns`) and what the kernel allows its timer (`tcp_comp_sack_slack_ns`).
+const JOIN_MAX: Duration = Duration::from_millis(1);
+const JOIN_SLACK: Duration = Duration::from_micros(100);
 /// What a receiver assumes of its peer's segments before it has seen any (`TCP_MSS_DEFAULT`).
 const MSS_GUESS: u64 = 536;
 
@@ -35,6 +44,11 @@ pub(super) struct AckPolicy {
     rcv_mss: u64,
     /// What was acknowledged last.
     wup: u64,
+    /// How often in a row `duplicates_at` was acknowledged at once because of a hole behind it.
+    duplicates: u32,
+    duplicates_at: u64,
+    /// Acknowledgements that wait to leave as one.
+    joined: u32,
 }
 
 /// What to do about an acknowledgement that is owed.
@@ -46,6 +60,8 @@ pub(super) enum AckDecision {
     Now,
     /// Send it after so many ticks unless data goes out before.
     Delay(u64),
+    /// Send it after so long, together with those that come until then.
+    Join(Duration),
 }
 
 impl AckPolicy {
@@ -64,6 +80,9 @@ impl AckPolicy {
             received_any: false,
             rcv_mss: 0,
             wup: super::segment::FIRST,
+            duplicates: 0,
+            duplicates_at: 0,
+            joined: 0,
         }
     }
 
@@ -132,12 +151,13 @@ impl AckPolicy {
         }
     }
 
-    /// Decides after data arrived (`__tcp_ack_snd_check`). `open`: the window has not closed behind the data.
+    /// Decides after data arrived (`__tcp_ack_snd_check`). `open`: the window has not closed behind the data;
+    /// `ranges`: so many wait for what is missing before them.
     pub(super) fn decide(
-        &self,
+        &mut self,
         nxt: u64,
         open: bool,
-        holes: bool,
+        ranges: usize,
         ticks: Ticks,
         srtt: Option<Duration>,
     ) -> AckDecision {
@@ -145,10 +165,27 @@ impl AckPolicy {
             return AckDecision::None;
         }
         let many = nxt - self.wup > self.rcv_mss.max(1) && open;
-        if many || (self.quick > 0 && !self.ping_pong) || self.now || holes {
+        if many || (self.quick > 0 && !self.ping_pong) || self.now {
             return AckDecision::Now;
         }
-        AckDecision::Delay(self.delay(ticks, srtt))
+        if ranges > 0 { self.join(nxt, ranges, srtt) } else { AckDecision::Delay(self.delay(ticks, srtt)) }
+    }
+
+    /// Something is missing behind `nxt`: the first acknowledgements that say so may not wait, the others leave as one,
+    /// unless there is more to tell of than one segment has room for.
+    fn join(&mut self, nxt: u64, ranges: usize, srtt: Option<Duration>) -> AckDecision {
+        if self.duplicates_at != nxt {
+            (self.duplicates_at, self.duplicates) = (nxt, 0);
+        }
+        if self.joined >= JOINED_MAX || ranges > JOINED_RANGES_MAX {
+            return AckDecision::Now;
+        }
+        if self.duplicates < DUPLICATES_AT_ONCE {
+            self.duplicates += 1;
+            return AckDecision::Now;
+        }
+        self.joined += 1;
+        AckDecision::Join((srtt.unwrap_or_default() / 20).min(JOIN_MAX) + JOIN_SLACK)
     }
 
     /// `tcp_send_delayed_ack`.
@@ -174,6 +211,9 @@ impl AckPolicy {
         if !self.scheduled {
             return false;
         }
+        if self.joined > 0 {
+            return true;
+        }
         if self.ping_pong {
             self.ping_pong = false;
             self.ato = self.least;
@@ -195,10 +235,38 @@ impl AckPolicy {
             self.quick -= 1;
         }
         self.wup = nxt;
+        self.joined = 0;
         (self.scheduled, self.now, self.pushed, self.pushed_again) = (false, false, false, false);
     }
 
     pub(super) fn is_scheduled(&self) -> bool {
         self.scheduled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Three duplicates leave at once, the rest of a burst as one (`tcp_comp_sack_delay_ns`), unless there is more to tell
+    /// of than it has room for.
+    #[test]
+    fn after_three_duplicates_acknowledgements_are_joined() {
+        let ticks = Ticks::new(Duration::from_millis(4), Duration::ZERO);
+        let mut policy = AckPolicy::new(ticks);
+        let mut after = |ranges| {
+            policy.schedule();
+            let decision = policy.decide(1449, true, ranges, ticks, Some(Duration::from_millis(10)));
+            if decision == AckDecision::Now {
+                policy.on_ack_sent(1449);
+            }
+            decision
+        };
+        // The first of them acknowledges the segment before the hole.
+        assert_eq!([(); 4].map(|()| after(1)), [AckDecision::Now; 4]);
+        assert_eq!(after(1), AckDecision::Join(Duration::from_micros(600)));
+        assert_eq!(after(2), AckDecision::Join(Duration::from_micros(600)));
+        assert_eq!(after(3), AckDecision::Now);
+        assert_eq!(after(1), AckDecision::Join(Duration::from_micros(600)));
     }
 }

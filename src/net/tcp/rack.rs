@@ -12,6 +12,8 @@ use crate::clock::Instant;
 /// Duplicate acknowledgements that stand for a loss when nothing was ever reordered.
 const DUP_THRESHOLD: u64 = 3;
 const REORDERING_MAX: u64 = 300;
+/// For how many recoveries a reordering window that has grown stays so.
+const PERSIST: u32 = 16;
 
 #[derive(Debug)]
 pub(super) struct Rack {
@@ -151,11 +153,13 @@ impl Socket {
         if self.rack.reordering > DUP_THRESHOLD { ack.acked || ack.sacked } else { ack.acked }
     }
 
-    /// A duplicate was reported: wait longer before believing in a loss (`tcp_rack_update_reo_wnd`).
-    pub(super) fn update_reordering_window(&mut self, duplicate: bool) {
-        if duplicate && self.una > self.rack.grown_at {
+    /// A retransmission turned out to be needless: wait longer before believing in a loss, but only on a path that was
+    /// seen to reorder, and not for a probe, which time and not RACK set off (`tcp_rack_update_reo_wnd`).
+    pub(super) fn update_reordering_window(&mut self, ack: &Ack) {
+        let needless = ack.duplicate && !ack.duplicate_is_probe && self.rack.reordering_seen;
+        if needless && self.una > self.rack.grown_at {
             self.rack.steps = (self.rack.steps + 1).min(0xFF);
-            self.rack.persist = 16;
+            self.rack.persist = PERSIST;
             self.rack.grown_at = self.nxt;
         } else if self.rack.persist == 0 {
             self.rack.steps = 1;
@@ -165,5 +169,10 @@ impl Socket {
     /// A recovery ended without proof that it was spurious.
     pub(super) fn age_reordering_window(&mut self) {
         self.rack.persist = self.rack.persist.saturating_sub(1);
+    }
+
+    /// A recovery turned out to be spurious by what was reported twice.
+    pub(super) fn keep_reordering_window(&mut self) {
+        self.rack.persist = (self.rack.persist + 1).min(PERSIST);
     }
 }

@@ -114,6 +114,11 @@ impl Receiver {
         !self.waiting.is_empty()
     }
 
+    /// How many ranges wait for what is missing before them.
+    pub(super) fn waiting_ranges(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// What the peer may still send, by what it was told.
     fn window_left(&self) -> u64 {
         self.edge.saturating_sub(self.nxt)
@@ -242,9 +247,10 @@ impl Receiver {
         if free < self.mss.min(self.buffer / 16) { 0 } else { free }
     }
 
-    /// Whether the peer may send as much as it was told after the last acknowledgement.
+    /// Whether an acknowledgement would offer as much as the last one did. While data waits to be read it would not: then
+    /// the program's reading is what acknowledges, a whole burst at once (`__tcp_ack_snd_check`).
     pub(super) fn window_is_open(&self) -> bool {
-        self.selected_window() >= self.window_left()
+        self.selected_window() >= self.edge - self.policy.acked()
     }
 
     /// The program took `bytes`. Whether that calls for an acknowledgement (`tcp_cleanup_rbuf`).
@@ -311,6 +317,19 @@ mod tests {
         assert_eq!(arrive(&mut receiver, 0, 3000), Arrival::InOrder);
         let ack = acknowledgement(&mut receiver);
         assert_eq!((ack.ack, ack.sacks.as_slice()), (4001, &[(5001, 6001)][..]));
+    }
+
+    /// A burst that nobody has read yet is acknowledged by the reading: until then the window offered would be smaller.
+    #[test]
+    fn unread_data_is_acknowledged_when_it_is_read() {
+        let mut receiver = receiver();
+        acknowledgement(&mut receiver);
+        assert!(receiver.window_is_open());
+        arrive(&mut receiver, 0, 1448);
+        arrive(&mut receiver, 1448, 2896);
+        assert!(!receiver.window_is_open());
+        assert!(receiver.on_read(Instant::ORIGIN, 2896, None), "two segments are acknowledged after they were read");
+        assert!(receiver.window_is_open());
     }
 
     /// RFC 2883: what arrives twice is reported once, first.

@@ -134,7 +134,6 @@ impl Socket {
             self.begin_reduction();
         }
         self.recovery.phase = Phase::Recovery;
-        self.age_reordering_window();
     }
 
     /// A tail loss probe repaired a loss: the window is cut as if it had been seen in time.

@@ -47,12 +47,14 @@ impl Socket {
         if self.recovery.probe_high == Some(to) {
             ack.duplicate_is_probe = true;
         }
-        let mss = u64::from(self.settings.mss);
+        let copies = (to - from).div_ceil(u64::from(self.settings.mss)).max(1);
+        // What was sent for nothing was delivered all the same.
+        ack.delivered += copies;
         if let (Some(undo_from), Some(left)) = (self.recovery.undo_from, self.recovery.undo_left)
             && to > undo_from
             && to <= prior_una.max(self.board.highest_sacked)
         {
-            self.recovery.undo_left = Some(left.saturating_sub((to - from).div_ceil(mss).max(1)));
+            self.recovery.undo_left = Some(left.saturating_sub(copies));
         }
         for index in self.board.covered((from, to)) {
             self.board.clear_retransmission(index);

@@ -153,6 +153,22 @@ impl Scoreboard {
         sent.order = self.transmissions;
     }
 
+    /// Joins to a segment those behind it that fit into `space` bytes with it, for it is about to be sent again
+    /// (`tcp_retrans_try_collapse`): several small messages that were lost travel as one.
+    pub(super) fn collapse(&mut self, index: usize, space: u64) {
+        while let (Some(&first), Some(&next)) = (self.sent.get(index), self.sent.get(index + 1)) {
+            if next.sacked || next.end - first.seq > space {
+                break;
+            }
+            self.sent.remove(index + 1);
+            self.lost_out -= u64::from(next.lost);
+            self.retrans_out -= u64::from(next.retransmitting);
+            let first = &mut self.sent[index];
+            first.end = next.end;
+            first.ever_retransmitted |= next.ever_retransmitted;
+        }
+    }
+
     /// Its retransmission arrived as well: neither is on the way.
     pub(super) fn clear_retransmission(&mut self, index: usize) {
         let sent = &mut self.sent[index];
@@ -173,5 +189,30 @@ impl Scoreboard {
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Small messages are sent again as one, up to a full segment, and not beyond what has arrived.
+    #[test]
+    fn small_segments_are_joined_up_to_what_arrived() {
+        let mut board = Scoreboard::default();
+        for start in [1, 101, 201, 301] {
+            board.push(start, start + 100, Instant::ORIGIN);
+        }
+        board.mark_lost(0);
+        board.mark_lost(1);
+        board.mark_sacked(3);
+        board.collapse(0, 1448);
+        let ends: Vec<_> =
+            (0..board.len()).filter_map(|index| board.get(index)).map(|sent| (sent.seq, sent.end)).collect();
+        assert_eq!(ends, [(1, 301), (301, 401)]);
+        assert_eq!((board.packets_out(), board.lost_out, board.sacked_out), (2, 1, 1));
+        board.push(401, 1801, Instant::ORIGIN);
+        board.collapse(0, 1448);
+        assert_eq!(board.packets_out(), 3, "a segment has no room for more");
     }
 }

@@ -68,9 +68,11 @@ impl Socket {
     }
 
     fn validate_window(&mut self, now: Instant, limited: bool) {
-        let shrink = self.settings.slow_start_after_idle && self.recovery.is_open();
-        let shrink = shrink.then(|| (self.ticks.at(now), self.rto));
-        self.congestion.validate(limited, self.board.packets_out(), self.una, self.nxt, shrink);
+        let position = (self.una, self.nxt);
+        self.congestion.note_usage(limited, self.board.packets_out(), position, self.ticks.at(now));
+        if self.settings.slow_start_after_idle {
+            self.congestion.give_back(self.ticks.at(now), self.rto, self.recovery.is_open());
+        }
     }
 
     /// Where the next new segment ends; `None` if it may not go now.
@@ -100,11 +102,9 @@ impl Socket {
         if end - seq < u64::from(self.settings.mss) {
             self.small_end = end;
         }
-        self.receiver.policy.on_data_sent(now, self.ticks);
         let was_empty = self.board.is_empty();
         self.board.push(seq, end, now);
         self.nxt = end;
-        self.last_sent = now;
         self.emit_range(now, seq, end, false, out);
         if was_empty || self.pending == Pending::LossProbe {
             self.rearm_rto(now);
@@ -112,6 +112,8 @@ impl Socket {
     }
 
     fn emit_range(&mut self, now: Instant, seq: u64, end: u64, retransmission: bool, out: &mut Output) {
+        self.receiver.policy.on_data_sent(now, self.ticks);
+        self.last_sent = now;
         let mut segment = Segment { seq, end, retransmission, ..Segment::default() };
         segment.flags.fin = end > self.written;
         self.emit(now, segment, out);
@@ -120,8 +122,16 @@ impl Socket {
         }
     }
 
+    /// Joins what is about to be sent again with what follows it, up to a full segment.
+    fn collapse(&mut self, index: usize) {
+        let Some(first) = self.board.get(index) else { return };
+        let room = self.window_edge.saturating_sub(first.seq);
+        self.board.collapse(index, room.min(u64::from(self.settings.mss)));
+    }
+
     /// Sends a segment again, as part of a recovery (`tcp_retransmit_skb`).
     pub(super) fn retransmit(&mut self, now: Instant, index: usize, out: &mut Output) {
+        self.collapse(index);
         self.board.mark_retransmitted(index, now);
         self.recovery.on_retransmit(now);
         self.emit_again(now, index, out);

@@ -220,7 +220,8 @@ impl Socket {
             self.abort(Close::Done, out);
             return;
         }
-        if segment.flags.ack {
+        // What ends before the last acknowledgement is answered, not looked into (`tcp_validate_incoming`).
+        if segment.flags.ack && segment.end >= self.receiver.policy.acked() {
             self.on_ack(now, segment, out);
         }
         let arrival = self.receiver.take(now, segment, self.ticks, self.rto);
@@ -238,11 +239,15 @@ impl Socket {
 
     fn acknowledge_soon(&mut self, now: Instant, out: &mut Output) {
         let open = self.receiver.window_is_open();
-        let holes = self.receiver.has_holes();
-        let decision = self.receiver.policy.decide(self.receiver.nxt, open, holes, self.ticks, self.rtt.smoothed());
+        let ranges = self.receiver.waiting_ranges();
+        let decision = self.receiver.policy.decide(self.receiver.nxt, open, ranges, self.ticks, self.rtt.smoothed());
         match decision {
             AckDecision::None => {}
             AckDecision::Now => self.send_ack(now, out),
+            AckDecision::Join(wait) => {
+                let at = now + wait;
+                self.timers[ACKNOWLEDGE] = Some(self.timers[ACKNOWLEDGE].map_or(at, |earlier| earlier.min(at)));
+            }
             AckDecision::Delay(ticks) => {
                 let at = self.ticks.expiry(now, ticks);
                 match self.timers[ACKNOWLEDGE] {

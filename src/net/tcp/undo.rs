@@ -37,6 +37,8 @@ impl Socket {
     pub(super) fn try_undo_recovery(&mut self, ack: &Ack) {
         if self.may_undo(ack) {
             self.undo(false);
+        } else {
+            self.age_reordering_window();
         }
         self.recovery.phase = Phase::Open;
     }
@@ -72,6 +74,7 @@ impl Socket {
     pub(super) fn try_undo_by_duplicates(&mut self) -> bool {
         let may = self.recovery.undo_from.is_some() && self.recovery.undo_left == Some(0);
         if may {
+            self.keep_reordering_window();
             self.undo(false);
         }
         may

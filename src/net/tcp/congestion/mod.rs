@@ -155,30 +155,36 @@ impl Congestion {
     }
 
     /// Takes note, after sending, whether the window was the limit.
-    pub(super) fn validate(&mut self, limited: bool, packets_out: u64, una: u64, nxt: u64, shrink: Option<(u64, u64)>) {
+    pub(super) fn note_usage(&mut self, limited: bool, packets_out: u64, (una, nxt): (u64, u64), now_tick: u64) {
         let usage = &mut self.usage;
         if una >= usage.until || limited || (!usage.limited && packets_out > usage.max_packets_out) {
             usage.limited = limited;
             usage.max_packets_out = packets_out;
             usage.until = nxt;
         }
-        let Some((now_tick, rto_ticks)) = shrink else { return };
         if self.is_limited() {
             self.usage.used = 0;
             self.usage.stamp = now_tick;
+        } else {
+            self.usage.used = self.usage.used.max(packets_out);
+        }
+    }
+
+    /// If the program, not the network, set the pace for a whole timeout, half of what it did not use is given back
+    /// (RFC 2861, `tcp_cwnd_application_limited`), unless losses are being dealt with.
+    pub(super) fn give_back(&mut self, now_tick: u64, rto_ticks: u64, calm: bool) {
+        if now_tick - self.usage.stamp < rto_ticks {
             return;
         }
-        self.usage.used = self.usage.used.max(packets_out);
-        if now_tick - self.usage.stamp >= rto_ticks {
-            // The program, not the network, set the pace for so long: half of what it did not use is given back.
+        if calm {
             let used = self.usage.used.max(self.initial);
             if used < self.cwnd {
                 self.ssthresh = self.current_threshold();
                 self.cwnd = (self.cwnd + used) >> 1;
             }
             self.usage.used = 0;
-            self.usage.stamp = now_tick;
         }
+        self.usage.stamp = now_tick;
     }
 
     pub(super) fn stamp(&mut self, now_tick: u64) {
