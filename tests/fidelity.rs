@@ -1,8 +1,12 @@
 //! Does the simulated kernel behave like the real one?
 //!
-//! `tests/data/linux-tcp.json` holds what a real tonic client and server experienced over Linux 6.18, on links with loss,
-//! across black holes, and while connecting. Here the same programs do the same work over the simulated network, and each
-//! figure must lie within the tolerance written beside it.
+//! `tests/data/linux-tcp.json` and `linux-tcp-more.json` hold what a real tonic client and server experienced over Linux
+//! 6.18, on links with loss, across black holes, and while connecting. Here the same programs do the same work over the
+//! simulated network, and each figure must lie within the tolerance written beside it.
+//!
+//! One rule more, for quantiles at a cliff: where 5 % of the calls wait for the next one, 50 ms later, the 95th percentile
+//! of Linux itself is 70 or 101 ms by the luck of a dozen packets. Such a quantile is held against the range that the
+//! measured sample has around its rank, which the file gives; means have no cliffs, and are held strictly.
 //!
 //! Run `cargo test --release --test fidelity -- --nocapture` for the table.
 
@@ -18,16 +22,13 @@ use fidelity::case::{BlackHole, Connect, GroundTruth, Loss};
 use fidelity::table::Table;
 use fidelity::workload::{self, Outage, Workload};
 
-/// What the measuring machine itself cost in every call, to be added to the simulated latency.
-const HOST_OVERHEAD_MS: f64 = 0.45;
-
 fn main() {
     let truth = GroundTruth::load();
     let mut table = Table::new();
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let wanted = |id: &str| only.as_ref().is_none_or(|only| id.contains(only.as_str()));
     for case in truth.loss.iter().filter(|case| wanted(&case.id)) {
-        loss(case, &mut table);
+        loss(case, &truth, &mut table);
     }
     for case in truth.black_holes.iter().filter(|case| wanted(&case.id)) {
         black_hole(case, &mut table);
@@ -38,30 +39,39 @@ fn main() {
     std::process::exit(table.finish());
 }
 
-/// Latencies of calls under loss. Several seeds are pooled, as two runs were on the real machine.
-fn loss(case: &Loss, table: &mut Table) {
-    // Lossy tails vary from run to run; more seeds only narrow our side of the comparison.
-    let seeds = if cfg!(debug_assertions) { 2 } else { 8 };
+/// Latencies of calls under loss. Several seeds are pooled, as several runs were on the real machine.
+fn loss(case: &Loss, truth: &GroundTruth, table: &mut Table) {
     let rtt = Duration::from_secs_f64(case.rtt_ms / 1e3);
     let work = Workload { rtt, loss: case.loss_each_way, payload: case.payload_bytes, calls: 300, outage: None };
-    let mut latencies: Vec<f64> = (0..seeds).flat_map(|seed| workload::run(&work, seed).latencies_ms()).collect();
+    let mut latencies = in_parallel(seeds(case), |seed| workload::run(&work, seed).latencies_ms(case.host_overhead_ms));
     latencies.sort_by(f64::total_cmp);
-    for (quantile, linux, tolerance) in case.quantiles() {
-        let share = quantile[1..].parse::<f64>().expect("a quantile such as p99") / 100.0;
-        let at = |share: f64| {
-            let rank = (latencies.len() as f64 * share.clamp(0.0, 1.0)) as usize;
-            latencies[rank.min(latencies.len() - 1)] + HOST_OVERHEAD_MS
-        };
-        let slack = rank_error(share, case.calls, latencies.len() as f64);
-        table.quantile(&case.id, quantile, linux, at(share), (at(share - slack), at(share + slack)), tolerance);
+    for quantile in case.quantiles() {
+        let share = quantile.name[1..].parse::<f64>().expect("a quantile such as p99") / 100.0;
+        let rank = (latencies.len() as f64 * share) as usize;
+        let squall = latencies[rank.min(latencies.len() - 1)];
+        table.quantile(&case.id, &quantile, squall, truth.range_around(&case.id, &quantile.name));
+    }
+    if let Some(tolerance) = case.mean_tolerance_ms {
+        let mean = latencies.iter().sum::<f64>() / latencies.len() as f64;
+        table.row(&case.id, "mean", "ms", case.mean_ms, mean, tolerance);
     }
 }
 
-/// How far off the rank of a quantile may be: two standard errors of both samples, for calls of which every other one
-/// suffers from its neighbour. It matters at cliffs, where 1 % of the calls waits for the next one 100 ms later and the
-/// 99th percentile is 20 ms or 102 ms by the luck of a dozen packets.
-fn rank_error(share: f64, measured: f64, simulated: f64) -> f64 {
-    2.0 * (2.0 * share * (1.0 - share) * (1.0 / measured + 1.0 / simulated)).sqrt()
+/// Lossy tails vary from run to run; more seeds only narrow our side of the comparison.
+fn seeds(case: &Loss) -> u64 {
+    match (cfg!(debug_assertions), case.loss_each_way > 0.0) {
+        (true, _) | (_, false) => 2,
+        _ => 6,
+    }
+}
+
+/// What `run` gives for each seed, one after the other.
+fn in_parallel(seeds: u64, run: impl Fn(u64) -> Vec<f64> + Sync) -> Vec<f64> {
+    let run = &run;
+    std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..seeds).map(|seed| scope.spawn(move || run(seed))).collect();
+        runs.into_iter().flat_map(|run| run.join().expect("a run ends")).collect()
+    })
 }
 
 /// How long after a black hole ends the calls that met it end.

@@ -3,14 +3,15 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
+use crate::fidelity::case::Quantile;
+
 const OUTSIDE: &str = "  OUTSIDE";
-const BY_RANK: &str = "  OUTSIDE, within the error of the rank";
 
 pub(crate) struct Table {
     text: String,
     figures: String,
     failures: usize,
-    by_rank: usize,
+    at_cliffs: usize,
 }
 
 impl Table {
@@ -19,7 +20,7 @@ impl Table {
         let head = ("case", "figure", "Linux", "Squall", "difference", "tolerance");
         let (case, figure, linux, squall, difference, tolerance) = head;
         writeln!(text, "{case:<32} {figure:>8} {linux:>10} {squall:>10} {difference:>11} {tolerance:>10}").unwrap();
-        Self { text, figures: String::new(), failures: 0, by_rank: 0 }
+        Self { text, figures: String::new(), failures: 0, at_cliffs: 0 }
     }
 
     pub(crate) fn row(&mut self, case: &str, figure: &str, unit: &str, linux: f64, squall: f64, tolerance: f64) {
@@ -27,31 +28,23 @@ impl Table {
         self.line(case, figure, unit, [linux, squall, tolerance], if good { "" } else { OUTSIDE });
     }
 
-    /// A quantile in ms, of which the rank is only known to lie within `range`.
-    pub(crate) fn quantile(
-        &mut self,
-        case: &str,
-        figure: &str,
-        linux: f64,
-        squall: f64,
-        (low, high): (f64, f64),
-        tolerance: f64,
-    ) {
-        let good = (squall - linux).abs() <= tolerance;
-        let by_rank = low <= linux + tolerance && high >= linux - tolerance;
-        let mark = if good {
-            ""
-        } else if by_rank {
-            BY_RANK
-        } else {
-            OUTSIDE
+    /// A quantile, at a cliff if the measured sample itself spans a `range` there.
+    pub(crate) fn quantile(&mut self, case: &str, quantile: &Quantile, squall: f64, range: Option<(f64, f64)>) {
+        let Quantile { name, linux, tolerance } = quantile;
+        let good = (squall - linux).abs() <= *tolerance;
+        let mark = match range {
+            _ if good => String::new(),
+            Some((low, high)) if squall >= low - tolerance && squall <= high + tolerance => {
+                self.at_cliffs += 1;
+                format!("  at a cliff: {low:.1} to {high:.1} on Linux")
+            }
+            _ => OUTSIDE.into(),
         };
-        self.line(case, figure, "ms", [linux, squall, tolerance], mark);
+        self.line(case, name, "ms", [*linux, squall, *tolerance], &mark);
     }
 
     fn line(&mut self, case: &str, figure: &str, unit: &str, [linux, squall, tolerance]: [f64; 3], mark: &str) {
         self.failures += usize::from(mark == OUTSIDE);
-        self.by_rank += usize::from(mark == BY_RANK);
         let difference = squall - linux;
         writeln!(
             self.text,
@@ -63,11 +56,11 @@ impl Table {
 
     /// Prints everything; gives the exit code.
     pub(crate) fn finish(self) -> i32 {
-        let (failures, by_rank) = (self.failures, self.by_rank);
+        let (failures, at_cliffs) = (self.failures, self.at_cliffs);
         let mut out = std::io::stdout().lock();
         write!(
             out,
-            "{}\n{}\n{failures} outside their tolerance, {by_rank} more outside it but within the error of the rank\n",
+            "{}\n{}\n{failures} outside their tolerance, {at_cliffs} more at cliffs of the measured sample\n",
             self.text, self.figures
         )
         .expect("standard output is open");

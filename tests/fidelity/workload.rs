@@ -11,19 +11,23 @@ use squall::sim::Host;
 use squall::telemetry::proto::telemetry_service_client::TelemetryServiceClient;
 use squall::telemetry::proto::telemetry_service_server::{TelemetryService, TelemetryServiceServer};
 use squall::telemetry::proto::{AlertRequest, AlertResponse};
-use tonic::transport::{Channel, Endpoint, Server};
+use tonic::transport::{Endpoint, Server};
 use tonic::{Request, Response, Status};
 
-const CLIENTS: u64 = 20;
+const CLIENTS: u32 = 20;
 const STAGGER: Duration = Duration::from_millis(5);
 const PERIOD: Duration = Duration::from_millis(100);
 const DEADLINE: Duration = Duration::from_secs(60);
+/// What the measuring machine itself took of each round trip of packets: how long it was beyond the delay of the link,
+/// measured where calls of several round trips show it. It delays packets as the link does; so what programs do and what
+/// answers it never fall on one instant, as on an ideal machine whose round trips divide the time between two calls.
+const PACKET_OVERHEAD: Duration = Duration::from_micros(200);
 
 pub(crate) struct Workload {
     pub(crate) rtt: Duration,
     pub(crate) loss: f64,
     pub(crate) payload: usize,
-    pub(crate) calls: u64,
+    pub(crate) calls: u32,
     pub(crate) outage: Option<Outage>,
 }
 
@@ -50,8 +54,10 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn latencies_ms(&self) -> Vec<f64> {
-        self.calls.iter().map(Call::ms).collect()
+    /// Of a machine that takes so much of every call.
+    pub(crate) fn latencies_ms(&self, host_overhead_ms: f64) -> Vec<f64> {
+        let beyond_packets = host_overhead_ms - PACKET_OVERHEAD.as_secs_f64() * 1e3;
+        self.calls.iter().map(|call| call.ms() + beyond_packets).collect()
     }
 }
 
@@ -94,20 +100,13 @@ pub(crate) fn run(work: &Workload, seed: u64) -> Run {
             let net = Network::new(Key::from_seed(seed));
             let (client, server) = hosts(&net);
             serve(&server);
-            // Connections are made on a calm link; what is measured is calls.
-            net.set_default_link(LinkConfig::with_latency(work.rtt / 2));
-            let mut channels = Vec::new();
-            for _ in 0..CLIENTS {
-                channels.push(endpoint().connect_with_connector(client.connector()).await.expect("connects"));
-            }
             let loss = LossModel::independent(Probability::new(work.loss).expect("a share"));
-            net.set_default_link(LinkConfig { loss, ..LinkConfig::with_latency(work.rtt / 2) });
+            net.set_default_link(LinkConfig { loss, ..LinkConfig::with_latency((work.rtt + PACKET_OVERHEAD) / 2) });
             let began = clock::now();
             let calls = Arc::new(Mutex::new(Vec::new()));
             let mut tasks = tokio::task::JoinSet::new();
-            for (number, channel) in (0..).zip(channels) {
-                let start = began + STAGGER * number;
-                tasks.spawn(client_loop(channel, start, work.calls, work.payload, Arc::clone(&calls)));
+            for number in 0..CLIENTS {
+                tasks.spawn(client_loop(client.clone(), number, work.calls, work.payload, Arc::clone(&calls)));
             }
             if let Some(outage) = work.outage {
                 clock::sleep(outage.from).await;
@@ -122,17 +121,21 @@ pub(crate) fn run(work: &Workload, seed: u64) -> Run {
         .expect("the simulation ends")
 }
 
-async fn client_loop(channel: Channel, start: Instant, count: u64, payload: usize, calls: Arc<Mutex<Vec<Call>>>) {
+/// Connects, on the link as it is, and then calls: the first call of a connection is as cold as it was when measured.
+async fn client_loop(host: Host, number: u32, count: u32, payload: usize, calls: Arc<Mutex<Vec<Call>>>) {
+    clock::sleep(STAGGER * number).await;
+    let channel = endpoint().connect_with_connector(host.connector()).await.expect("connects");
+    let start = clock::now();
     let mut pending = tokio::task::JoinSet::new();
     for number in 0..count {
-        clock::sleep_until(start + PERIOD * u32::try_from(number).unwrap()).await;
+        clock::sleep_until(start + PERIOD * number).await;
         let (mut client, calls) = (TelemetryServiceClient::new(channel.clone()), Arc::clone(&calls));
         pending.spawn(async move {
             let started = clock::now();
             let alert = AlertRequest {
                 device_id: "d".repeat(payload),
                 alert_type: "overheat".into(),
-                timestamp: number as i64,
+                timestamp: i64::from(number),
             };
             let mut request = Request::new(alert);
             request.set_timeout(DEADLINE);
@@ -159,7 +162,7 @@ pub(crate) fn connect_through_black_hole(rtt: Duration, until: Duration, seed: u
                 heal.repair(fault);
             });
             let mut tasks = tokio::task::JoinSet::new();
-            for number in 0..u32::try_from(CLIENTS).unwrap() {
+            for number in 0..CLIENTS {
                 let (net, from, to) = (net.clone(), client.id(), Address::new(server.id(), 50_051));
                 tasks.spawn(async move {
                     clock::sleep(STAGGER * number).await;
