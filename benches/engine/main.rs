@@ -9,9 +9,10 @@ mod print;
 mod squall_stack;
 mod turmoil_stack;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use print::figure;
+use squall::random::{Distribution, Key};
 use squall::telemetry::proto::telemetry_service_server::TelemetryService;
 use squall::telemetry::proto::{AlertRequest, AlertResponse};
 use tonic::{Request, Response, Status};
@@ -21,6 +22,35 @@ const CLIENTS: u32 = 100;
 /// Unary calls each of them makes, one after another.
 const CALLS: u32 = 200;
 const ROUNDS: usize = 5;
+/// The mean pause before a paced call: a client makes ten calls a second.
+const PAUSE_MEAN: Duration = Duration::from_millis(10);
+
+/// A case: its name, and what runs it for so many clients and calls.
+type Case = (&'static str, fn(u32, u32, Load));
+
+const CASES: [Case; 5] = [
+    ("duplex", duplex::run),
+    ("calm", squall_stack::calm),
+    ("full", squall_stack::full),
+    ("turmoil", turmoil_stack::run),
+    ("lossy", squall_stack::lossy),
+];
+
+/// How the clients of a comparison call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Load {
+    /// All at once, the next call at once after the answer: the clients stay in step.
+    BackToBack,
+    /// After pauses drawn anew for every call, so that clients are out of step, as in every scenario.
+    Paced,
+}
+
+impl Load {
+    fn pause(self, client: u32, call: u32) -> Option<Duration> {
+        let key = Key::from_seed(1).named("pause").with(client.into()).with(call.into());
+        (self == Self::Paced).then(|| Distribution::exponential(PAUSE_MEAN).sample(key.draw()))
+    }
+}
 
 /// A server that answers at once.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,24 +76,37 @@ fn main() {
     let number = |flag: &str| after(flag).map(|text| text.parse::<u32>().expect("a whole number"));
     let clients = number("--clients").unwrap_or(CLIENTS);
     let (calls, rounds) = if quick { (2, 1) } else { (number("--calls").unwrap_or(CALLS), ROUNDS) };
-    let cases: [(&str, &dyn Fn()); 5] = [
-        ("duplex", &|| duplex::run(clients, calls)),
-        ("calm", &|| squall_stack::calm(clients, calls)),
-        ("full", &|| squall_stack::full(clients, calls, 0.0)),
-        ("lossy", &|| squall_stack::lossy(clients, calls)),
-        ("turmoil", &|| turmoil_stack::run(clients, calls)),
-    ];
+    let load = if arguments.iter().any(|argument| argument == "--paced") { Load::Paced } else { Load::BackToBack };
     if let Some(name) = after("--only") {
-        let case = cases.iter().find(|(case, _)| case == name).expect("duplex, calm, full, lossy or turmoil");
-        return figure(&format!("engine.{name}"), micros_a_call(clients * calls, case.1), "us");
+        let case = CASES.iter().find(|(case, _)| case == name).expect("duplex, calm, full, turmoil or lossy");
+        return figure(
+            &format!("engine.{name}"),
+            micros_a_call(clients * calls, &|| case.1(clients, calls, load)),
+            "us",
+        );
     }
-    let mut best = [f64::INFINITY; 5];
+    let measure = |load| best_of(rounds, clients, calls, load);
+    back_to_back(measure(Load::BackToBack));
+    paced(measure(Load::Paced));
+    scale(quick);
+    let idle = seconds(&|| squall_stack::idle_hour(if quick { 10 } else { 1_000 }));
+    figure("engine.idle_hour", idle, "s");
+}
+
+/// The cost of a call in every case, in microseconds; the order of [`CASES`].
+type Costs = [f64; CASES.len()];
+
+fn best_of(rounds: usize, clients: u32, calls: u32, load: Load) -> Costs {
+    let mut best = [f64::INFINITY; CASES.len()];
     for _ in 0..rounds {
-        for ((_, case), best) in cases.iter().zip(&mut best) {
-            *best = best.min(micros_a_call(clients * calls, case));
+        for ((_, case), best) in CASES.iter().zip(&mut best) {
+            *best = best.min(micros_a_call(clients * calls, &|| case(clients, calls, load)));
         }
     }
-    let [duplex, calm, full, lossy, turmoil] = best;
+    best
+}
+
+fn back_to_back([duplex, calm, full, turmoil, lossy]: Costs) {
     figure("engine.duplex", duplex, "us");
     figure("engine.calm", calm, "us");
     figure("engine.full", full, "us");
@@ -71,18 +114,23 @@ fn main() {
     figure("engine.calm_vs_duplex", calm / duplex, "x");
     figure("engine.full_vs_duplex", full / duplex, "x");
     figure("engine.loss1_vs_duplex", lossy / duplex, "x");
-    figure("engine.turmoil_vs_full", turmoil / full, "x");
-    // Like with like: turmoil has no layers, no recording and no analysis.
     figure("engine.turmoil_vs_calm", turmoil / calm, "x");
-    scale(quick);
-    let idle = seconds(&|| squall_stack::idle_hour(if quick { 10 } else { 1_000 }));
-    figure("engine.idle_hour", idle, "s");
+    figure("engine.turmoil_vs_full", turmoil / full, "x");
+}
+
+fn paced([duplex, calm, full, turmoil, lossy]: Costs) {
+    figure("engine.paced_duplex", duplex, "us");
+    figure("engine.paced_calm", calm, "us");
+    figure("engine.paced_full", full, "us");
+    figure("engine.paced_lossy", lossy, "us");
+    figure("engine.paced_turmoil", turmoil, "us");
+    figure("engine.paced_turmoil_vs_full", turmoil / full, "x");
 }
 
 fn scale(quick: bool) {
     for clients in [100_u32, 1_000, 10_000] {
         let (clients, calls) = if quick { (clients / 100, 1) } else { (clients, (20_000 / clients).max(5)) };
-        let cost = micros_a_call(clients * calls, &|| squall_stack::full(clients, calls, 0.0));
+        let cost = micros_a_call(clients * calls, &|| squall_stack::full(clients, calls, Load::BackToBack));
         figure(&format!("engine.clients_{clients}"), cost, "us");
     }
     if let Some(peak) = peak_memory_mb() {

@@ -13,7 +13,7 @@ use squall::telemetry::proto::telemetry_service_client::TelemetryServiceClient;
 use squall::telemetry::proto::telemetry_service_server::TelemetryServiceServer;
 use squall::trial::{self, TrialSpec};
 
-use crate::{Echo, alert};
+use crate::{Echo, Load, PAUSE_MEAN, alert};
 
 const PORT: u16 = 50051;
 
@@ -27,7 +27,7 @@ const LAYERS: &str = "
 ";
 
 /// Real client and server over calm links of 250 us: nothing else.
-pub(crate) fn calm(clients: u32, calls: u32) {
+pub(crate) fn calm(clients: u32, calls: u32, load: Load) {
     let run = Simulation::new().run(async move {
         let net = Network::new(Key::from_seed(1));
         let server = net.add_host(HostConfig::named("telemetry".to_owned()));
@@ -35,7 +35,7 @@ pub(crate) fn calm(clients: u32, calls: u32) {
         let tasks: Vec<_> = (0..clients)
             .map(|client| {
                 let host = net.add_host(HostConfig::named(format!("device-{client}")));
-                tokio::spawn(talk(FromHost { net: net.clone(), host, server }, client, calls))
+                tokio::spawn(talk(FromHost { net: net.clone(), host, server }, client, calls, load))
             })
             .collect();
         for task in tasks {
@@ -58,12 +58,15 @@ async fn serve(net: Network, host: HostId) {
     }
 }
 
-async fn talk(from: FromHost, client: u32, calls: u32) {
+async fn talk(from: FromHost, client: u32, calls: u32, load: Load) {
     let target = Target::fixed("telemetry", ["telemetry:50051"]);
     let ambient = Ambient::new(Key::from_seed(u64::from(client)));
     let client_stack = resilience::build(&Strategy::default(), target, from, &ambient).expect("a bare channel");
     let mut stub = TelemetryServiceClient::new(client_stack);
-    for _ in 0..calls {
+    for call in 0..calls {
+        if let Some(pause) = load.pause(client, call) {
+            squall::clock::sleep(pause).await;
+        }
         stub.report_alert(alert(client)).await.expect("answers");
     }
 }
@@ -84,14 +87,22 @@ impl Connector for FromHost {
 }
 
 /// A whole trial: every layer, the telemetry server, recording and analysis on.
-pub(crate) fn full(clients: u32, calls: u32, loss_percent: f64) {
-    let load = format!("{{ closed_loop: {{ think: 0ms }} }}, max_calls: {calls}");
-    run(&plan(clients, &load, "3600s", loss_percent), u64::from(clients) * u64::from(calls));
+pub(crate) fn full(clients: u32, calls: u32, load: Load) {
+    trial_of(clients, calls, load, 0.0);
 }
 
 /// The same over links that lose one packet in a hundred.
-pub(crate) fn lossy(clients: u32, calls: u32) {
-    full(clients, calls, 1.0);
+pub(crate) fn lossy(clients: u32, calls: u32, load: Load) {
+    trial_of(clients, calls, load, 1.0);
+}
+
+fn trial_of(clients: u32, calls: u32, load: Load, loss_percent: f64) {
+    let think = match load {
+        Load::BackToBack => "0ms".to_owned(),
+        Load::Paced => format!("{{ exponential: {{ mean: {}ms }} }}", PAUSE_MEAN.as_millis()),
+    };
+    let load = format!("{{ closed_loop: {{ think: {think} }} }}, max_calls: {calls}");
+    run(&plan(clients, &load, "3600s", loss_percent), u64::from(clients) * u64::from(calls));
 }
 
 /// An hour of virtual time in which `clients` connected clients do nothing after their first call.

@@ -16,12 +16,12 @@ use tonic::transport::{Endpoint, Server, Uri};
 use tower::service_fn;
 use turmoil::net::{TcpListener, TcpStream};
 
-use crate::{Echo, alert};
+use crate::{Echo, Load, alert};
 
 const PORT: u16 = 50051;
 
 /// `clients` make `calls` calls each.
-pub(crate) fn run(clients: u32, calls: u32) {
+pub(crate) fn run(clients: u32, calls: u32, load: Load) {
     let mut sim = turmoil::Builder::new()
         .simulation_duration(Duration::from_secs(3600))
         .min_message_latency(Duration::from_micros(250))
@@ -45,7 +45,10 @@ pub(crate) fn run(clients: u32, calls: u32) {
                 service_fn(|_: Uri| async { TcpStream::connect(("telemetry", PORT)).await.map(TokioIo::new) });
             let channel = Endpoint::from_static("http://telemetry:50051").connect_with_connector(connector).await?;
             let mut stub = TelemetryServiceClient::new(channel);
-            for _ in 0..calls {
+            for call in 0..calls {
+                if let Some(pause) = load.pause(client, call) {
+                    tokio::time::sleep(pause).await;
+                }
                 stub.report_alert(alert(client)).await?;
             }
             done.fetch_add(1, Ordering::Relaxed);

@@ -44,6 +44,7 @@ pub(crate) fn measure() -> Rounds {
         contender("rate_limit", RateLimit::new(rate).expect("valid").layer(&ambient).layer(Backend)),
         contender("fallback", Fallback::new(&fallback).expect("valid").within(&ambient).layer(Backend)),
         contender("stack_alone", stack::fused(&ambient).layer(Backend)),
+        contender("six_alone", stack::six(&ambient).layer(Backend)),
     ];
     Rounds::measure(contenders, ROUNDS, CALLS)
 }

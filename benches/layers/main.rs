@@ -1,4 +1,5 @@
-//! What the layers cost: each alone over a service that answers at once, and all together around a bare tonic call.
+//! What the layers cost: each alone over a service that answers at once, and all together around a bare tonic call, which goes over
+//! a socket of the loopback interface, the least that separates two programs, and then over a pipe, which is less than any two have.
 //!
 //! `cargo bench --bench layers` prints one `figure NAME = VALUE UNIT` a line. Allocations are counted, not estimated.
 //!
@@ -6,6 +7,8 @@
 //! by. A machine that is busy with something else is busy for all of them.
 
 mod alone;
+mod echo;
+mod media;
 #[path = "../common/print.rs"]
 mod print;
 #[path = "../../tests/peer/raw.rs"]
@@ -19,7 +22,7 @@ use std::alloc::System;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 use self::print::{figure, say};
-use self::turns::Cost;
+use self::turns::{Cost, Rounds};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -32,7 +35,7 @@ fn main() {
     let mut arguments = std::env::args().skip_while(|argument| argument != "--only").skip(1);
     if let Some(name) = arguments.next() {
         let calls = arguments.next().map_or(300_000, |calls| calls.parse().expect("a number of calls"));
-        return wire::run(&runtime, &name, calls);
+        return wire::run(&runtime, media::pipe(&runtime), &name, calls);
     }
 
     let alone = alone::measure();
@@ -43,19 +46,25 @@ fn main() {
         figure(&format!("layers.{name}"), cost.ns, "ns");
     }
 
-    let wire = wire::measure(&runtime);
-    let bare = wire.first();
-    say(&format!("a bare tonic call in process: {:.0} ns, {:.0} allocations", bare.ns, bare.allocations));
-    for (name, Cost { ns, allocations, share }) in wire.others() {
+    tell("a bare tonic call over a socket", "", &wire::measure(&runtime, media::loopback(&runtime)));
+    tell("a bare tonic call over a pipe", "pipe_", &wire::measure(&runtime, media::pipe(&runtime)));
+}
+
+/// Figures begin with `prefix`.
+fn tell(bare_name: &str, prefix: &str, rounds: &Rounds) {
+    let bare = rounds.first();
+    say(&format!("{bare_name}: {:.0} ns, {:.0} allocations", bare.ns, bare.allocations));
+    figure(&format!("layers.{prefix}bare"), bare.ns, "ns");
+    for (name, Cost { ns, allocations, share }) in rounds.others() {
         say(&format!("  {name} adds {ns:.0} ns ({:.2} %), {allocations:.0} allocations", 100.0 * share));
-        figure(&format!("layers.{name}"), ns, "ns");
-        figure(&format!("layers.{name}_allocations"), allocations, "1");
+        figure(&format!("layers.{prefix}{name}"), ns, "ns");
+        figure(&format!("layers.{prefix}{name}_allocations"), allocations, "1");
         let overhead = if name == "full_stack" { "overhead".to_owned() } else { format!("{name}_overhead") };
-        figure(&format!("layers.{overhead}"), 100.0 * share, "%");
+        figure(&format!("layers.{prefix}{overhead}"), 100.0 * share, "%");
     }
-    for name in ["full_stack", "own_channel"] {
-        let share = 100.0 * wire.share_of(name, "no_deadline");
+    for name in ["full_stack", "tonic_channel"] {
+        let share = 100.0 * rounds.share_of(name, "no_deadline");
         say(&format!("  {name} against a bare call without a deadline: {share:.2} %"));
-        figure(&format!("layers.{name}_without_deadline"), share, "%");
+        figure(&format!("layers.{prefix}{name}_without_deadline"), share, "%");
     }
 }

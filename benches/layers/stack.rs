@@ -1,4 +1,5 @@
-//! The full stack: six layers in one, six layers in a row, and a strategy built at run time.
+//! The full stack: the layers of the standard strategies, in one, in a row, and built at run time; and six layers, with everything
+//! that adapts.
 
 use std::time::Duration;
 
@@ -6,8 +7,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use squall::resilience::{
     Ambient, AttemptTimeout, BackoffConfig, BoxError, Breaker, BreakerConfig, BudgetConfig, BudgetKind, Client,
-    Deadline, LayerConfig, Layers, Limit, LimitAlgorithm, LimitConfig, Retry, RetryConfig, Strategy, Throttle,
-    ThrottleConfig,
+    Deadline, LayerConfig, Layers, LimitAlgorithm, LimitConfig, Retry, RetryConfig, Strategy, ThrottleConfig,
 };
 use tonic::body::Body;
 use tower::{Service, ServiceBuilder};
@@ -23,16 +23,22 @@ pub(crate) fn retry() -> RetryConfig {
     }
 }
 
-/// Six layers, outermost first.
+/// What the standard strategies are made of (`scenarios/strategies.yaml`, and `full` in the `engine` bench), outermost first.
 fn layers() -> Vec<LayerConfig> {
     vec![
         LayerConfig::Deadline(DEADLINE),
-        LayerConfig::Throttle(ThrottleConfig::sre()),
         LayerConfig::Retry(retry()),
         LayerConfig::Breaker(BreakerConfig::default()),
-        LayerConfig::Limit(LimitConfig::new(LimitAlgorithm::GRADIENT2)),
         LayerConfig::AttemptTimeout(ATTEMPT),
     ]
+}
+
+/// The same with a throttle and a limit that adapt.
+pub(crate) fn six(ambient: &Ambient) -> Layers {
+    let mut layers = layers();
+    layers.insert(1, LayerConfig::Throttle(ThrottleConfig::sre()));
+    layers.insert(4, LayerConfig::Limit(LimitConfig::new(LimitAlgorithm::GRADIENT2)));
+    Layers::new(&layers, ambient).expect("valid")
 }
 
 /// All in one tower layer.
@@ -57,10 +63,8 @@ where
 {
     ServiceBuilder::new()
         .layer(Deadline::new(DEADLINE).expect("valid").within(&ambient).unstamped())
-        .layer(Throttle::new(ThrottleConfig::sre()).expect("valid").layer(&ambient))
         .layer(Retry::new(retry()).expect("valid").within(&ambient).expect("valid"))
         .layer(Breaker::new(BreakerConfig::default()).expect("valid").layer(&ambient))
-        .layer(Limit::new(LimitConfig::new(LimitAlgorithm::GRADIENT2)).expect("valid").layer(&ambient))
         .layer(AttemptTimeout::new(ATTEMPT).expect("valid").within(&ambient))
         .service(inner)
 }

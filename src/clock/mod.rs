@@ -17,6 +17,8 @@ mod queue;
 mod ramp;
 #[cfg(feature = "sim")]
 mod simulation;
+#[cfg(feature = "sim")]
+mod tokio_time;
 
 pub use self::instant::Instant;
 pub use self::sleep::{Sleep, sleep, sleep_until};

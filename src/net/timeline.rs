@@ -66,7 +66,7 @@ pub enum Line {
 #[must_use]
 pub fn timeline(exchange: &Exchange) -> Vec<Line> {
     let lines = Arc::new(Lines::default());
-    let run = Simulation::new().run(run(exchange.clone(), Arc::clone(&lines)));
+    let run = Simulation::without_tokio_timers().run(run(exchange.clone(), Arc::clone(&lines)));
     let end = run.map_err(|stalled| stalled.to_string()).and_then(|outcome| outcome);
     let mut lines = std::mem::take(&mut *lines.0.lock().expect("never locked across a panic"));
     let last = lines.last().map_or(Instant::ORIGIN, Line::at);

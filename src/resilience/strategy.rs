@@ -9,6 +9,8 @@ use super::InvalidConfig;
 use super::adaptive_rate::AdaptiveRateConfig;
 use super::breaker::BreakerConfig;
 use super::channel::ChannelConfig;
+#[cfg(feature = "sim")]
+use super::channel::Transport;
 use super::fallback::FallbackConfig;
 use super::hedge::HedgeConfig;
 use super::invalid::ensure_positive;
@@ -89,6 +91,13 @@ impl Strategy {
             layer.check()?;
         }
         self.channel.check()
+    }
+
+    /// Whether parts of it that are not ours, tonic's channel or one of tower's layers, may arm timers of tokio's own.
+    #[cfg(feature = "sim")]
+    pub(crate) fn arms_tokio_timers(&self) -> bool {
+        let towers = self.layers.iter().any(|layer| matches!(layer, LayerConfig::Tower(_)));
+        towers || self.channel.transport == Transport::Tonic
     }
 }
 

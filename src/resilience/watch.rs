@@ -30,6 +30,7 @@ pin_project_lite::pin_project! {
 
 impl<B, W: Pass> Watch<B, W> {
     /// Watches `response`, whose outcome may be known from its headers already.
+    #[inline(always)]
     pub(crate) fn response(response: Response<B>, watcher: W, call: CallId, way: WayOut) -> Response<Self> {
         let known = Outcome::of_headers(response.headers());
         response.map(|body| match known {
@@ -42,6 +43,7 @@ impl<B, W: Pass> Watch<B, W> {
     }
 
     /// A body nobody needs to watch.
+    #[inline(always)]
     pub(crate) fn unwatched(response: Response<B>) -> Response<Self> {
         response.map(|body| Self { body, watcher: None, call: CallId(0) })
     }

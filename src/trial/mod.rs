@@ -23,7 +23,7 @@ use crate::faults::Timeline;
 use crate::net::Observer;
 use crate::record::{ClientNames, FaultNames, Header, Kind, LOG_VERSION, Recorder, ServerNames, Sink};
 use crate::resilience::InvalidConfig;
-use crate::scenario::{Capacity, Plan};
+use crate::scenario::{Capacity, Downstream, DownstreamStrategy, Plan};
 
 /// Which of the runs of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -117,10 +117,24 @@ pub fn run_watched<S: Sink + Send + 'static>(
 ) -> Result<S, TrialError> {
     let sink = Arc::new(Mutex::new(Some(sink)));
     let recorder = Recorder::new(Arc::clone(&sink));
-    Simulation::new().run(play(plan, spec, &recorder, watcher))??;
+    let simulation = match arms_tokio_timers(plan, spec) {
+        true => Simulation::new(),
+        false => Simulation::without_tokio_timers(),
+    };
+    simulation.run(play(plan, spec, &recorder, watcher))??;
     let mut kept = sink.lock().unwrap_or_else(PoisonError::into_inner);
     // Only this function takes it out.
     Ok(kept.take().expect("the sink is where it was put"))
+}
+
+/// Whether any client, or any server that is a client of others, does.
+fn arms_tokio_timers(plan: &Plan, spec: TrialSpec) -> bool {
+    let fixed = |downstream: &Downstream| match &downstream.strategy {
+        DownstreamStrategy::Fixed(fixed) => fixed.strategy.arms_tokio_timers(),
+        DownstreamStrategy::Same => false,
+    };
+    let strategy = &plan.strategies[spec.strategy].strategy;
+    strategy.arms_tokio_timers() || plan.servers.iter().flat_map(|group| &group.downstream).any(fixed)
 }
 
 async fn play(

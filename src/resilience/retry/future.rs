@@ -62,6 +62,7 @@ impl<S: Service<Request<tonic::body::Body>>> RetryFuture<S> {
         Self { tries: None, state: State::Calling { attempt: inner.call(request) } }
     }
 
+    #[inline(always)]
     pub(super) fn start(inner: &mut S, common: &Arc<Common<S>>, mut request: Request<tonic::body::Body>) -> Self {
         let way = WayIn::begin();
         let shared = &common.shared;
@@ -193,6 +194,7 @@ pub(crate) fn failed<B>(result: &Result<Response<B>, BoxError>) -> Option<Failed
 }
 
 /// The call is committed to this response: its end settles the account.
+#[inline(always)]
 pub(crate) fn settle<B>(
     response: Response<B>,
     account: &mut Option<Account<dyn Budget>>,

@@ -60,6 +60,7 @@ impl<S, F, G: Gate, R> State<S, F, G, R> {
 }
 
 impl<S: Service<R>, G: Gate, R> TierFuture<S, G, R> {
+    #[inline(always)]
     pub(super) fn new(state: State<S, S::Future, G, R>, timers: Timers, call: CallId) -> Self {
         Self { state, sleep: None, timers, call }
     }
@@ -119,6 +120,7 @@ where
 }
 
 /// The service has answered, or failed.
+#[inline(always)]
 fn land<B, P: Pass>(
     result: Result<Response<B>, BoxError>,
     pass: Option<P>,

@@ -118,6 +118,7 @@ impl<G> Parts<G> {
 }
 
 /// Calls the service behind the gate, within the inner bound.
+#[inline(always)]
 fn enter<S, G, B>(
     inner: &mut S,
     parts: &Parts<G>,
