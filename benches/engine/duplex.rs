@@ -1,5 +1,7 @@
 //! The limit: tonic's own client and server over an in-memory pipe, without any simulation.
 
+#![expect(clippy::disallowed_methods, reason = "tokio's own clock is what this case runs on")]
+
 use hyper_util::rt::TokioIo;
 use squall::telemetry::proto::telemetry_service_client::TelemetryServiceClient;
 use squall::telemetry::proto::telemetry_service_server::TelemetryServiceServer;

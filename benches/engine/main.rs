@@ -2,6 +2,10 @@
 //!
 //! `cargo bench --bench engine` prints a line a figure. Every case is measured in rounds that alternate with the others, and
 //! the best round counts: noise on a shared machine only ever adds.
+//!
+//! Clients make a hundred calls a second each, out of step with one another, as the clients of a scenario do. The second group of figures,
+//! `in_step`, has all clients call at once and again as soon as they are answered: there a simulator that works in ticks, as turmoil
+//! does, has every host busy in every tick, and comes off best.
 
 mod duplex;
 #[path = "../common/print.rs"]
@@ -22,7 +26,7 @@ const CLIENTS: u32 = 100;
 /// Unary calls each of them makes, one after another.
 const CALLS: u32 = 200;
 const ROUNDS: usize = 5;
-/// The mean pause before a paced call: a client makes ten calls a second.
+/// The mean pause before a paced call: a client makes about a hundred a second.
 const PAUSE_MEAN: Duration = Duration::from_millis(10);
 
 /// A case: its name, and what runs it for so many clients and calls.
@@ -39,10 +43,10 @@ const CASES: [Case; 5] = [
 /// How the clients of a comparison call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Load {
-    /// All at once, the next call at once after the answer: the clients stay in step.
-    BackToBack,
-    /// After pauses drawn anew for every call, so that clients are out of step, as in every scenario.
+    /// After pauses drawn anew for every call.
     Paced,
+    /// All at once, the next call at once after the answer.
+    InStep,
 }
 
 impl Load {
@@ -76,7 +80,7 @@ fn main() {
     let number = |flag: &str| after(flag).map(|text| text.parse::<u32>().expect("a whole number"));
     let clients = number("--clients").unwrap_or(CLIENTS);
     let (calls, rounds) = if quick { (2, 1) } else { (number("--calls").unwrap_or(CALLS), ROUNDS) };
-    let load = if arguments.iter().any(|argument| argument == "--paced") { Load::Paced } else { Load::BackToBack };
+    let load = if arguments.iter().any(|argument| argument == "--in-step") { Load::InStep } else { Load::Paced };
     if let Some(name) = after("--only") {
         let case = CASES.iter().find(|(case, _)| case == name).expect("duplex, calm, full, turmoil or lossy");
         return figure(
@@ -86,8 +90,8 @@ fn main() {
         );
     }
     let measure = |load| best_of(rounds, clients, calls, load);
-    back_to_back(measure(Load::BackToBack));
-    paced(measure(Load::Paced));
+    tell("", measure(Load::Paced));
+    tell("in_step_", measure(Load::InStep));
     scale(quick);
     let idle = seconds(&|| squall_stack::idle_hour(if quick { 10 } else { 1_000 }));
     figure("engine.idle_hour", idle, "s");
@@ -106,31 +110,25 @@ fn best_of(rounds: usize, clients: u32, calls: u32, load: Load) -> Costs {
     best
 }
 
-fn back_to_back([duplex, calm, full, turmoil, lossy]: Costs) {
-    figure("engine.duplex", duplex, "us");
-    figure("engine.calm", calm, "us");
-    figure("engine.full", full, "us");
-    figure("engine.turmoil", turmoil, "us");
-    figure("engine.calm_vs_duplex", calm / duplex, "x");
-    figure("engine.full_vs_duplex", full / duplex, "x");
-    figure("engine.loss1_vs_duplex", lossy / duplex, "x");
-    figure("engine.turmoil_vs_calm", turmoil / calm, "x");
-    figure("engine.turmoil_vs_full", turmoil / full, "x");
-}
-
-fn paced([duplex, calm, full, turmoil, lossy]: Costs) {
-    figure("engine.paced_duplex", duplex, "us");
-    figure("engine.paced_calm", calm, "us");
-    figure("engine.paced_full", full, "us");
-    figure("engine.paced_lossy", lossy, "us");
-    figure("engine.paced_turmoil", turmoil, "us");
-    figure("engine.paced_turmoil_vs_full", turmoil / full, "x");
+/// Figures begin with `prefix`.
+fn tell(prefix: &str, [duplex, calm, full, turmoil, lossy]: Costs) {
+    let figure = |name: &str, value, unit| figure(&format!("engine.{prefix}{name}"), value, unit);
+    figure("duplex", duplex, "us");
+    figure("calm", calm, "us");
+    figure("full", full, "us");
+    figure("turmoil", turmoil, "us");
+    figure("calm_vs_duplex", calm / duplex, "x");
+    figure("full_vs_duplex", full / duplex, "x");
+    figure("loss1_vs_duplex", lossy / duplex, "x");
+    figure("turmoil_vs_full", turmoil / full, "x");
+    // Like with like: turmoil has no layers, no recording and no analysis.
+    figure("turmoil_vs_calm", turmoil / calm, "x");
 }
 
 fn scale(quick: bool) {
     for clients in [100_u32, 1_000, 10_000] {
         let (clients, calls) = if quick { (clients / 100, 1) } else { (clients, (20_000 / clients).max(5)) };
-        let cost = micros_a_call(clients * calls, &|| squall_stack::full(clients, calls, Load::BackToBack));
+        let cost = micros_a_call(clients * calls, &|| squall_stack::full(clients, calls, Load::Paced));
         figure(&format!("engine.clients_{clients}"), cost, "us");
     }
     if let Some(peak) = peak_memory_mb() {

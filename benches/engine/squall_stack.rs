@@ -28,7 +28,7 @@ const LAYERS: &str = "
 
 /// Real client and server over calm links of 250 us: nothing else.
 pub(crate) fn calm(clients: u32, calls: u32, load: Load) {
-    let run = Simulation::new().run(async move {
+    let run = Simulation::without_tokio_timers().run(async move {
         let net = Network::new(Key::from_seed(1));
         let server = net.add_host(HostConfig::named("telemetry".to_owned()));
         net.spawn_on(server, serve(net.clone(), server));
@@ -98,7 +98,7 @@ pub(crate) fn lossy(clients: u32, calls: u32, load: Load) {
 
 fn trial_of(clients: u32, calls: u32, load: Load, loss_percent: f64) {
     let think = match load {
-        Load::BackToBack => "0ms".to_owned(),
+        Load::InStep => "0ms".to_owned(),
         Load::Paced => format!("{{ exponential: {{ mean: {}ms }} }}", PAUSE_MEAN.as_millis()),
     };
     let load = format!("{{ closed_loop: {{ think: {think} }} }}, max_calls: {calls}");

@@ -1,5 +1,7 @@
 //! The peer: tonic in turmoil, on links of the same 250 us.
 
+#![expect(clippy::disallowed_methods, reason = "turmoil runs on tokio's clock")]
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::Arc;

@@ -115,12 +115,22 @@ pub fn run_watched<S: Sink + Send + 'static>(
     sink: S,
     watcher: Option<Arc<dyn Observer>>,
 ) -> Result<S, TrialError> {
-    let sink = Arc::new(Mutex::new(Some(sink)));
-    let recorder = Recorder::new(Arc::clone(&sink));
     let simulation = match arms_tokio_timers(plan, spec) {
         true => Simulation::new(),
         false => Simulation::without_tokio_timers(),
     };
+    run_in(simulation, plan, spec, sink, watcher)
+}
+
+fn run_in<S: Sink + Send + 'static>(
+    simulation: Simulation,
+    plan: &Plan,
+    spec: TrialSpec,
+    sink: S,
+    watcher: Option<Arc<dyn Observer>>,
+) -> Result<S, TrialError> {
+    let sink = Arc::new(Mutex::new(Some(sink)));
+    let recorder = Recorder::new(Arc::clone(&sink));
     simulation.run(play(plan, spec, &recorder, watcher))??;
     let mut kept = sink.lock().unwrap_or_else(PoisonError::into_inner);
     // Only this function takes it out.

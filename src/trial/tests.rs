@@ -3,10 +3,11 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use super::{TrialSpec, run};
+use super::{TrialSpec, run, run_in};
+use crate::clock::Simulation;
 use crate::random::{Distribution, Probability};
 use crate::record::{Event, Kind};
-use crate::resilience::Strategy;
+use crate::resilience::{LayerConfig, Strategy, TowerConfig};
 use crate::scenario::units::CallRate;
 use crate::scenario::*;
 
@@ -114,14 +115,26 @@ fn a_crash_is_felt_and_counted_and_repeats_to_the_byte() {
     assert_ne!(first, events(&plan, 2));
 }
 
+/// Time that jumps where tokio has no timers is the same time, to the nanosecond; who has tokio's timers in a strategy is given them.
+#[test]
+fn time_is_the_same_with_and_without_timers_of_tokio() {
+    let mut plan = plan(20, Load::Poisson(CallRate::per_second(10.0).unwrap()), vec![crash()]);
+    let spec = TrialSpec { strategy: 0, seed: 1, control: false };
+    let jumping = run_in(Simulation::without_tokio_timers(), &plan, spec, Vec::<Event>::new(), None).unwrap();
+    assert_eq!(jumping, run_in(Simulation::new(), &plan, spec, Vec::new(), None).unwrap());
+    let timeout = TowerConfig::Timeout(Duration::from_millis(10));
+    plan.strategies[0].strategy.layers = vec![LayerConfig::Tower(timeout)];
+    let ok = |kind: &Kind| matches!(kind, Kind::CallEnded { code: crate::record::Code::Ok, .. });
+    assert_eq!(count(&events(&plan, 1), ok), 0, "tower's timeout strikes in virtual time");
+}
+
 /// One worker, work of 50 ms, and callers who give up after 10 ms: what is dropped costs little, what is finished costs all.
 #[test]
 fn work_stops_with_its_caller_or_goes_on_without() {
     let finished = |on_cancel| {
         let mut plan = plan(5, Load::Once, Vec::new());
         plan.servers[0].on_cancel = on_cancel;
-        plan.strategies[0].strategy.layers =
-            vec![crate::resilience::LayerConfig::AttemptTimeout(Duration::from_millis(10))];
+        plan.strategies[0].strategy.layers = vec![LayerConfig::AttemptTimeout(Duration::from_millis(10))];
         let events = events(&plan, 1);
         assert_eq!(count(&events, |kind| matches!(kind, Kind::HandlerEnded { caller_gone: false, .. })), 0);
         count(&events, |kind| matches!(kind, Kind::Recorded { .. }))

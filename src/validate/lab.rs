@@ -4,9 +4,11 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::ScopedJoinHandle;
 
+use super::Bins;
 use super::gate::Gate;
-use super::run::{Both, Run};
+use super::run::Run;
 use super::{Finding, Params, Suite};
 use crate::analysis::{Scopes, TrialFold};
 use crate::experiment::{self, ExperimentError, Job};
@@ -66,8 +68,7 @@ impl<'l> Lab<'l> {
                 .collect();
             let hand_over = || {
                 for (suite, running) in running {
-                    let found = running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-                    done(suite, found?)?;
+                    done(suite, joined(running)?)?;
                 }
                 Ok(())
             };
@@ -90,7 +91,7 @@ impl<'l> Lab<'l> {
             .map(|spec| Job { plan, spec })
             .collect();
         let parts = Arc::new(Scopes::of(plan).parts().clone());
-        let make = |header: &_| Both::new(TrialFold::new(header, Arc::clone(&parts)));
+        let make = |header: &_| (TrialFold::new(header, Arc::clone(&parts)), Bins::default());
         let runs = self.each(jobs.len(), |place| Ok(experiment::one(&jobs[place], make)?))?;
         let mut runs = runs.into_iter();
         Ok(plan.strategies.iter().map(|_| runs.by_ref().take(seeds as usize).collect()).collect())
@@ -113,10 +114,7 @@ impl<'l> Lab<'l> {
     ) -> Result<Vec<T>, LabError> {
         std::thread::scope(|scope| {
             let running: Vec<_> = items.iter().map(|item| scope.spawn(|| one(item))).collect();
-            let join = |chain: std::thread::ScopedJoinHandle<'_, _>| {
-                chain.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            };
-            running.into_iter().map(join).collect()
+            running.into_iter().map(joined).collect()
         })
     }
 
@@ -156,6 +154,11 @@ impl<'l> Lab<'l> {
         done.sort_by_key(|(place, _)| *place);
         done.into_iter().map(|(_, result)| result).collect()
     }
+}
+
+/// What a thread came to; its panic goes on here.
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// The plan of a scenario that stands alone.

@@ -3,7 +3,6 @@
 use super::Bins;
 use crate::analysis::{Latencies, TrialFold, TrialMetrics};
 use crate::experiment::Fold;
-use crate::record::{Event, Sink};
 
 /// What one trial came to: figures, all latencies, and success by the second.
 #[derive(Clone, Debug)]
@@ -33,24 +32,7 @@ pub(super) fn each(runs: &[Run], figure: impl Fn(&Run) -> f64) -> Vec<f64> {
     runs.iter().map(figure).collect()
 }
 
-/// Folds a trial into both.
-#[derive(Debug)]
-pub(super) struct Both(TrialFold, Bins);
-
-impl Both {
-    pub(super) fn new(fold: TrialFold) -> Self {
-        Self(fold, Bins::default())
-    }
-}
-
-impl Sink for Both {
-    fn event(&mut self, event: &Event) {
-        self.0.event(event);
-        self.1.event(event);
-    }
-}
-
-impl Fold for Both {
+impl Fold for (TrialFold, Bins) {
     type Output = Run;
 
     fn finish(self) -> Run {

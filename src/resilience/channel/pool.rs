@@ -98,14 +98,11 @@ impl Subchannel {
     }
 
     fn takes_calls(&self, now: Instant) -> bool {
-        self.link.is_some()
-            && self.healthy
-            && !self.host.is_ejected()
-            && self.breaker.as_ref().is_none_or(|breaker| breaker.would_admit(now))
+        self.is_well() && self.breaker.as_ref().is_none_or(|breaker| breaker.would_admit(now))
     }
 
-    /// Whether nothing but its breaker keeps calls away, given that it takes none.
-    fn is_barred(&self) -> bool {
+    /// Whether nothing but its breaker may keep calls away.
+    fn is_well(&self) -> bool {
         self.link.is_some() && self.healthy && !self.host.is_ejected()
     }
 
@@ -166,7 +163,7 @@ impl Pool {
         }
         let mut present = self.subchannels.iter().filter(|subchannel| !subchannel.gone);
         // To wait for ready is to wait for a connection, and that is there: what a breaker bars fails, as in gRFC A32.
-        let barred = present.clone().any(Subchannel::is_barred);
+        let barred = present.clone().any(Subchannel::is_well);
         if present.clone().any(Subchannel::is_hopeful) || (wait_for_ready && !barred) {
             return Pick::Wait;
         }
