@@ -24,25 +24,25 @@ strategies: [plain, patient, budgeted, breaking]
 ";
 const STRATEGIES: &str = "strategies:
   - name: plain
-layers:
-  - deadline: 500ms
+    layers:
+      - deadline: 500ms
   - name: patient
-layers:
-  - deadline: 6s
-  - retry: { attempts: 6, on: [UNAVAILABLE], backoff: { full_jitter: { base: 400ms, cap: 2s } } }
+    layers:
+      - deadline: 6s
+      - retry: { attempts: 6, on: [UNAVAILABLE], backoff: { full_jitter: { base: 400ms, cap: 2s } } }
   - name: budgeted
-layers:
-  - deadline: 2s
-  - retry:
-      attempts: 5
-      on: [UNAVAILABLE]
-      backoff: { constant: 50ms }
-      budget: { tokens: 4, ratio: 0.1 }
+    layers:
+      - deadline: 2s
+      - retry:
+          attempts: 5
+          on: [UNAVAILABLE]
+          backoff: { constant: 50ms }
+          budget: { tokens: 4, ratio: 0.1 }
   - name: breaking
-layers:
-  - deadline: 2s
-  - retry: { attempts: 3, on: [UNAVAILABLE], backoff: { constant: 50ms } }
-  - breaker: { consecutive: 3, open: 500ms, probes: 1 }
+    layers:
+      - deadline: 2s
+      - retry: { attempts: 3, on: [UNAVAILABLE], backoff: { constant: 50ms } }
+      - breaker: { consecutive: 3, open: 500ms, probes: 1 }
 ";
 
 struct Gate(tempfile::TempDir);

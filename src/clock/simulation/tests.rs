@@ -144,7 +144,7 @@ fn waiting_for_nothing_is_an_error_not_a_hang() {
 #[test]
 #[should_panic(expected = "timers are disabled")]
 fn where_time_jumps_a_timer_of_tokio_panics() {
-    let _ = Simulation::without_tokio_timers().run(tokio::time::sleep(micros(1)));
+    let _ = Simulation::without_tokio_timers().run(async { tokio::time::sleep(micros(1)).await });
 }
 
 #[test]
