@@ -62,6 +62,7 @@ impl<S: Service<Request<tonic::body::Body>>> RetryFuture<S> {
         Self { tries: None, state: State::Calling { attempt: inner.call(request) } }
     }
 
+    // Requests, responses and futures are large: inlined, they are moved less (`cargo bench --bench layers`).
     #[inline(always)]
     pub(super) fn start(inner: &mut S, common: &Arc<Common<S>>, mut request: Request<tonic::body::Body>) -> Self {
         let way = WayIn::begin();

@@ -40,6 +40,7 @@ pin_project_lite::pin_project! {
 }
 
 impl<B, P> TierBody<B, P> {
+    // Requests, responses and futures are large: inlined, they are moved less (`cargo bench --bench layers`).
     #[inline(always)]
     pub(super) fn new(response: Response<B>, pass: Option<P>, timers: Timers, call: CallId) -> Response<Self> {
         response.map(|body| Self { body, sleep: None, pass, timers, call })
