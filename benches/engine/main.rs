@@ -51,8 +51,10 @@ enum Load {
 
 impl Load {
     fn pause(self, client: u32, call: u32) -> Option<Duration> {
-        let key = Key::from_seed(1).named("pause").with(client.into()).with(call.into());
-        (self == Self::Paced).then(|| Distribution::exponential(PAUSE_MEAN).sample(key.draw()))
+        (self == Self::Paced).then(|| {
+            let key = Key::from_seed(1).named("pause").with(client.into()).with(call.into());
+            Distribution::exponential(PAUSE_MEAN).sample(key.draw())
+        })
     }
 }
 

@@ -5,7 +5,7 @@
 //! next one. What it wakes runs before tokio parks.
 //!
 //! User code may have timers of tokio's own: [`TokioTime`] leads its paused clock along, which costs a park more for every
-//! event. A trial has none, and a runtime without a time driver: there the clock is ours alone and jumps.
+//! event. Code that has none can do without: on a runtime without a time driver the clock is ours alone and jumps.
 //!
 //! At equal instants tokio's timers fire first, then ours in the order in which they were scheduled.
 

@@ -9,8 +9,6 @@ use super::InvalidConfig;
 use super::adaptive_rate::AdaptiveRateConfig;
 use super::breaker::BreakerConfig;
 use super::channel::ChannelConfig;
-#[cfg(feature = "sim")]
-use super::channel::Transport;
 use super::fallback::FallbackConfig;
 use super::hedge::HedgeConfig;
 use super::invalid::ensure_positive;
@@ -97,7 +95,7 @@ impl Strategy {
     #[cfg(feature = "sim")]
     pub(crate) fn arms_tokio_timers(&self) -> bool {
         let towers = self.layers.iter().any(|layer| matches!(layer, LayerConfig::Tower(_)));
-        towers || self.channel.transport == Transport::Tonic
+        towers || self.channel.transport == super::Transport::Tonic
     }
 }
 

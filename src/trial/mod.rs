@@ -22,8 +22,8 @@ use crate::clock::{self, Instant, Simulation, Stalled};
 use crate::faults::Timeline;
 use crate::net::Observer;
 use crate::record::{ClientNames, FaultNames, Header, Kind, LOG_VERSION, Recorder, ServerNames, Sink};
-use crate::resilience::InvalidConfig;
-use crate::scenario::{Capacity, Downstream, DownstreamStrategy, Plan};
+use crate::resilience::{InvalidConfig, Strategy};
+use crate::scenario::{Capacity, Plan};
 
 /// Which of the runs of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -139,12 +139,9 @@ fn run_in<S: Sink + Send + 'static>(
 
 /// Whether any client, or any server that is a client of others, does.
 fn arms_tokio_timers(plan: &Plan, spec: TrialSpec) -> bool {
-    let fixed = |downstream: &Downstream| match &downstream.strategy {
-        DownstreamStrategy::Fixed(fixed) => fixed.strategy.arms_tokio_timers(),
-        DownstreamStrategy::Same => false,
-    };
-    let strategy = &plan.strategies[spec.strategy].strategy;
-    strategy.arms_tokio_timers() || plan.servers.iter().flat_map(|group| &group.downstream).any(fixed)
+    let tested = &plan.strategies[spec.strategy].strategy;
+    let downstream = plan.servers.iter().flat_map(|group| &group.downstream);
+    std::iter::once(tested).chain(downstream.map(|one| one.strategy.resolve(tested))).any(Strategy::arms_tokio_timers)
 }
 
 async fn play(

@@ -15,7 +15,7 @@ use crate::net::{HostId, Network};
 use crate::random::Key;
 use crate::record::Recorder;
 use crate::resilience::{self, Ambient, CallDeadline, Client, InvalidConfig};
-use crate::scenario::{DownstreamStrategy, Plan, ServerGroup};
+use crate::scenario::{Plan, ServerGroup};
 use crate::telemetry::proto::AlertRequest;
 use crate::telemetry::proto::telemetry_service_client::TelemetryServiceClient;
 use crate::telemetry::{Caller, Upcall, Way};
@@ -33,10 +33,7 @@ pub(super) fn upcalls(
         .downstream
         .iter()
         .map(|downstream| {
-            let strategy = match &downstream.strategy {
-                DownstreamStrategy::Same => &plan.strategies[spec.strategy].strategy,
-                DownstreamStrategy::Fixed(fixed) => &fixed.strategy,
-            };
+            let strategy = downstream.strategy.resolve(&plan.strategies[spec.strategy].strategy);
             let target = &plan.servers[downstream.server];
             let ambient = Ambient::new(key.named("tier").with(u64::from(number)).named(&target.name))
                 .observed_by(Arc::new(TierScribe { recorder: recorder.clone(), server: number }));

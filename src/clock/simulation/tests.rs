@@ -73,14 +73,14 @@ fn own_and_tokio_timers_fire_in_order() {
 
 #[test]
 fn the_same_instant_keeps_the_order_of_scheduling() {
-    for simulation in both() {
-        struct Note(Mutex<Vec<u64>>);
-        impl Event for Note {
-            fn fire(self: Arc<Self>, token: u64) -> Woken {
-                self.0.lock().unwrap().push(token);
-                Woken::Nobody
-            }
+    struct Note(Mutex<Vec<u64>>);
+    impl Event for Note {
+        fn fire(self: Arc<Self>, token: u64) -> Woken {
+            self.0.lock().unwrap().push(token);
+            Woken::Nobody
         }
+    }
+    for simulation in both() {
         let note = Arc::new(Note(Mutex::default()));
         let run = simulation.run({
             let note = Arc::clone(&note);
@@ -102,13 +102,13 @@ fn the_same_instant_keeps_the_order_of_scheduling() {
 /// An event that wakes nobody, and one that says it may have but has not, do not stop time.
 #[test]
 fn events_that_wake_nobody_do_not_stop_time() {
-    for simulation in both() {
-        struct Silent(Woken);
-        impl Event for Silent {
-            fn fire(self: Arc<Self>, _: u64) -> Woken {
-                self.0
-            }
+    struct Silent(Woken);
+    impl Event for Silent {
+        fn fire(self: Arc<Self>, _: u64) -> Woken {
+            self.0
         }
+    }
+    for simulation in both() {
         let end = simulation.run(async {
             for (nanos, woken) in [(10, Woken::Nobody), (20, Woken::Maybe), (2_000_010, Woken::Maybe)] {
                 schedule(Instant::from_nanos(nanos), Arc::new(Silent(woken)), 0);

@@ -6,6 +6,7 @@ use tonic::Code;
 
 use super::super::units::CallRate;
 use crate::random::Distribution;
+use crate::resilience::Strategy;
 
 /// Replicas of one service.
 #[derive(Clone, Debug, PartialEq)]
@@ -171,4 +172,14 @@ pub enum DownstreamStrategy {
     Same,
     /// Always this one.
     Fixed(Box<super::StrategyPlan>),
+}
+
+impl DownstreamStrategy {
+    /// The strategy itself, while `tested` is the one under test.
+    pub(crate) fn resolve<'s>(&'s self, tested: &'s Strategy) -> &'s Strategy {
+        match self {
+            Self::Same => tested,
+            Self::Fixed(fixed) => &fixed.strategy,
+        }
+    }
 }
