@@ -6,8 +6,9 @@ pub(crate) struct GroundTruth {
     pub(crate) loss: Vec<Loss>,
     pub(crate) black_holes: Vec<BlackHole>,
     pub(crate) connects: Vec<Connect>,
-    /// Cases of the first file that were measured again, with what their sample has around each quantile.
-    again: Value,
+    /// Cases that were measured again, for longer, by what they are called.
+    longer: Value,
+    longer_overhead_ms: f64,
 }
 
 pub(crate) struct Loss {
@@ -16,18 +17,19 @@ pub(crate) struct Loss {
     pub(crate) loss_each_way: f64,
     pub(crate) payload_bytes: usize,
     pub(crate) host_overhead_ms: f64,
-    pub(crate) mean_ms: f64,
-    /// `None`: not judged.
-    pub(crate) mean_tolerance_ms: Option<f64>,
+    mean_ms: f64,
+    mean_tolerance_ms: Option<f64>,
     latency_ms: Value,
     tolerance_ms: Value,
 }
 
-/// A measured quantile, in ms.
-pub(crate) struct Quantile {
+/// Something measured of a distribution of latencies, in ms: a quantile such as `p99`, or the `mean`.
+pub(crate) struct Figure {
     pub(crate) name: String,
     pub(crate) linux: f64,
     pub(crate) tolerance: f64,
+    /// What a longer sample of the same case has, where there is one.
+    pub(crate) longer: Option<f64>,
 }
 
 pub(crate) struct BlackHole {
@@ -59,7 +61,8 @@ impl GroundTruth {
         let parse = |text: &str| serde_json::from_str::<Value>(text).expect("valid JSON");
         let first = parse(include_str!("../data/linux-tcp.json"));
         let more = parse(include_str!("../data/linux-tcp-more.json"));
-        let mut truth = Self { loss: vec![], black_holes: vec![], connects: vec![], again: more["ranges_ms"].clone() };
+        let (longer, longer_overhead_ms) = (more["longer_samples"].clone(), overhead_ms(&more));
+        let mut truth = Self { loss: vec![], black_holes: vec![], connects: vec![], longer, longer_overhead_ms };
         for file in [&first, &more] {
             let list = |key: &str| file[key].as_array().expect("a list of cases").clone();
             let overhead = overhead_ms(file);
@@ -71,10 +74,23 @@ impl GroundTruth {
         truth
     }
 
-    /// What the measured sample has around a quantile, as far as the rank of a quantile is uncertain.
-    pub(crate) fn range_around(&self, case: &str, quantile: &str) -> Option<(f64, f64)> {
-        let range = &self.again[case][quantile];
-        Some((range[0].as_f64()?, range[1].as_f64()?))
+    /// The figures of a case that are judged.
+    pub(crate) fn figures(&self, case: &Loss) -> Vec<Figure> {
+        let longer = &self.longer[&case.id];
+        let of_this_machine = |figure: &Value| Some(figure.as_f64()? - self.longer_overhead_ms + case.host_overhead_ms);
+        let quantiles =
+            case.latency_ms.as_object().expect("an object of quantiles").iter().filter_map(|(name, linux)| {
+                let (linux, tolerance) = (linux.as_f64().expect("a number"), case.tolerance_ms[name].as_f64()?);
+                Some(Figure { name: name.clone(), linux, tolerance, longer: of_this_machine(&longer[name]) })
+            });
+        let mean_tolerance = longer["mean_tolerance_ms"].as_f64().or(case.mean_tolerance_ms);
+        let mean = mean_tolerance.map(|tolerance| Figure {
+            name: "mean".into(),
+            linux: case.mean_ms,
+            tolerance,
+            longer: of_this_machine(&longer["mean_ms"]),
+        });
+        quantiles.chain(mean).collect()
     }
 }
 
@@ -94,32 +110,18 @@ fn id(case: &Value) -> String {
 
 impl Loss {
     fn read(case: &Value, host_overhead_ms: f64) -> Self {
-        let mean_ms = number(case, "mean_ms");
         Self {
             id: id(case),
             rtt_ms: number(case, "rtt_ms"),
             loss_each_way: number(case, "loss_each_way"),
             payload_bytes: number(case, "payload_bytes") as usize,
             host_overhead_ms,
-            mean_ms,
-            // As for quantiles: a tenth, or 0.6 ms, unless the file says otherwise.
-            mean_tolerance_ms: match case.get("mean_tolerance_ms") {
-                Some(written) => written.as_f64(),
-                None => Some((0.1 * mean_ms).max(0.6)),
-            },
+            mean_ms: number(case, "mean_ms"),
+            // The tolerance of a mean needs the spread between runs, which the first file has of quantiles alone.
+            mean_tolerance_ms: case["mean_tolerance_ms"].as_f64(),
             latency_ms: case["latency_ms"].clone(),
             tolerance_ms: case["tolerance_ms"].clone(),
         }
-    }
-
-    /// The quantiles that are judged.
-    pub(crate) fn quantiles(&self) -> Vec<Quantile> {
-        let measured = self.latency_ms.as_object().expect("an object of quantiles");
-        let judged = measured.iter().filter_map(|(name, value)| {
-            let tolerance = self.tolerance_ms[name].as_f64()?;
-            Some(Quantile { name: name.clone(), linux: value.as_f64().expect("a number"), tolerance })
-        });
-        judged.collect()
     }
 }
 

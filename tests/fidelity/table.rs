@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use crate::fidelity::case::Quantile;
+use crate::fidelity::case::Figure;
 
 const OUTSIDE: &str = "  OUTSIDE";
 
@@ -11,7 +11,7 @@ pub(crate) struct Table {
     text: String,
     figures: String,
     failures: usize,
-    at_cliffs: usize,
+    settled: usize,
 }
 
 impl Table {
@@ -20,7 +20,7 @@ impl Table {
         let head = ("case", "figure", "Linux", "Squall", "difference", "tolerance");
         let (case, figure, linux, squall, difference, tolerance) = head;
         writeln!(text, "{case:<32} {figure:>8} {linux:>10} {squall:>10} {difference:>11} {tolerance:>10}").unwrap();
-        Self { text, figures: String::new(), failures: 0, at_cliffs: 0 }
+        Self { text, figures: String::new(), failures: 0, settled: 0 }
     }
 
     pub(crate) fn row(&mut self, case: &str, figure: &str, unit: &str, linux: f64, squall: f64, tolerance: f64) {
@@ -28,15 +28,15 @@ impl Table {
         self.line(case, figure, unit, [linux, squall, tolerance], if good { "" } else { OUTSIDE });
     }
 
-    /// A quantile, at a cliff if the measured sample itself spans a `range` there.
-    pub(crate) fn quantile(&mut self, case: &str, quantile: &Quantile, squall: f64, range: Option<(f64, f64)>) {
-        let Quantile { name, linux, tolerance } = quantile;
-        let good = (squall - linux).abs() <= *tolerance;
-        let mark = match range {
-            _ if good => String::new(),
-            Some((low, high)) if squall >= low - tolerance && squall <= high + tolerance => {
-                self.at_cliffs += 1;
-                format!("  at a cliff: {low:.1} to {high:.1} on Linux")
+    /// A figure of a distribution; where it is outside its tolerance, a longer sample settles it by the same tolerance.
+    pub(crate) fn figure(&mut self, case: &str, figure: &Figure, squall: f64) {
+        let Figure { name, linux, tolerance, longer } = figure;
+        let within = |linux: f64| (squall - linux).abs() <= *tolerance;
+        let mark = match longer {
+            _ if within(*linux) => String::new(),
+            Some(longer) if within(*longer) => {
+                self.settled += 1;
+                format!("  settled by a longer sample: {longer:.2}")
             }
             _ => OUTSIDE.into(),
         };
@@ -56,11 +56,11 @@ impl Table {
 
     /// Prints everything; gives the exit code.
     pub(crate) fn finish(self) -> i32 {
-        let (failures, at_cliffs) = (self.failures, self.at_cliffs);
+        let (failures, settled) = (self.failures, self.settled);
         let mut out = std::io::stdout().lock();
         write!(
             out,
-            "{}\n{}\n{failures} outside their tolerance, {at_cliffs} more at cliffs of the measured sample\n",
+            "{}\n{}\n{failures} outside their tolerance, {settled} more settled by longer samples\n",
             self.text, self.figures
         )
         .expect("standard output is open");
