@@ -70,3 +70,17 @@ fn a_layer_of_ones_own_takes_part() {
         .collect();
     assert_eq!(text.lines().collect::<Vec<_>>(), expected);
 }
+
+/// What `tests/kernel/measure.py` reads: when each call started, in seconds, and what it took, in ms.
+#[test]
+fn the_load_for_a_real_kernel_prints_a_line_a_call() {
+    let server = Server::start();
+    let output = example("kernel_load").args(["call", &server.address, "100", "3"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let calls: Vec<Vec<f64>> =
+        text.lines().map(|line| line.split(' ').map(|figure| figure.parse().unwrap()).collect()).collect();
+    assert_eq!(calls.len(), 20 * 3, "{text}");
+    assert!(calls.iter().all(|call| call.len() == 2 && call[0] >= 0.0 && call[1] > 0.0), "{text}");
+    // The third call of a client starts two periods after its first.
+    assert!(calls.iter().any(|call| call[0] >= 0.2), "{text}");
+}

@@ -2,10 +2,14 @@
 
 use serde_json::Value;
 
+use crate::fidelity::single::{Bulk, Timers};
+
 pub(crate) struct GroundTruth {
     pub(crate) loss: Vec<Loss>,
     pub(crate) black_holes: Vec<BlackHole>,
     pub(crate) connects: Vec<Connect>,
+    pub(crate) timers: Timers,
+    pub(crate) bulk: Bulk,
     /// Cases that were measured again, for longer, by what they are called.
     longer: Value,
     longer_overhead_ms: f64,
@@ -62,7 +66,9 @@ impl GroundTruth {
         let first = parse(include_str!("../data/linux-tcp.json"));
         let more = parse(include_str!("../data/linux-tcp-more.json"));
         let (longer, longer_overhead_ms) = (more["longer_samples"].clone(), overhead_ms(&more));
-        let mut truth = Self { loss: vec![], black_holes: vec![], connects: vec![], longer, longer_overhead_ms };
+        let (timers, bulk) = (Timers::read(&first["timers"]), Bulk::read(&first["bulk_reno"]));
+        let mut truth =
+            Self { loss: vec![], black_holes: vec![], connects: vec![], timers, bulk, longer, longer_overhead_ms };
         for file in [&first, &more] {
             let list = |key: &str| file[key].as_array().expect("a list of cases").clone();
             let overhead = overhead_ms(file);

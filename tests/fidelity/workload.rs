@@ -1,6 +1,5 @@
-//! The work of the measurement: 20 clients, a connection each, a call every 100 ms whether or not the last has ended.
+//! The measured work in the simulator: the same programs, over a network such as the measuring machine's.
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use squall::clock::{self, Instant, Simulation};
@@ -8,16 +7,12 @@ use squall::net::tcp::CongestionControl;
 use squall::net::{Address, HostConfig, Impairment, LinkConfig, LossModel, Network, Pairs, TcpSettings};
 use squall::random::{Key, Probability};
 use squall::sim::Host;
-use squall::telemetry::proto::telemetry_service_client::TelemetryServiceClient;
-use squall::telemetry::proto::telemetry_service_server::{TelemetryService, TelemetryServiceServer};
-use squall::telemetry::proto::{AlertRequest, AlertResponse};
-use tonic::transport::{Endpoint, Server};
-use tonic::{Request, Response, Status};
+use squall::telemetry::proto::telemetry_service_server::TelemetryServiceServer;
+use tokio::task::JoinSet;
+use tonic::transport::{Channel, Endpoint, Server};
 
-const CLIENTS: u32 = 20;
-const STAGGER: Duration = Duration::from_millis(5);
-const PERIOD: Duration = Duration::from_millis(100);
-const DEADLINE: Duration = Duration::from_secs(60);
+use crate::fidelity::load::{self, CLIENTS, Call, Calls, Ready, STAGGER};
+
 /// What the measuring machine itself took of each round trip of packets: how long it was beyond the delay of the link,
 /// measured where calls of several round trips show it. It delays packets as the link does; so what programs do and what
 /// answers it never fall on one instant, as on an ideal machine whose round trips divide the time between two calls.
@@ -30,8 +25,7 @@ const TIMER_LATENESS: Duration = Duration::from_millis(1);
 pub(crate) struct Workload {
     pub(crate) rtt: Duration,
     pub(crate) loss: f64,
-    pub(crate) payload: usize,
-    pub(crate) calls: u32,
+    pub(crate) calls: Calls,
     pub(crate) outage: Option<Outage>,
 }
 
@@ -39,17 +33,6 @@ pub(crate) struct Workload {
 pub(crate) struct Outage {
     pub(crate) from: Duration,
     pub(crate) lasts: Duration,
-}
-
-pub(crate) struct Call {
-    pub(crate) started: Instant,
-    pub(crate) ended: Instant,
-}
-
-impl Call {
-    pub(crate) fn ms(&self) -> f64 {
-        (self.ended - self.started).as_secs_f64() * 1e3
-    }
 }
 
 pub(crate) struct Run {
@@ -62,16 +45,6 @@ impl Run {
     pub(crate) fn latencies_ms(&self, host_overhead_ms: f64) -> Vec<f64> {
         let beyond_packets = host_overhead_ms - PACKET_OVERHEAD.as_secs_f64() * 1e3;
         self.calls.iter().map(|call| call.ms() + beyond_packets).collect()
-    }
-}
-
-/// Answers at once.
-struct Ready;
-
-#[tonic::async_trait]
-impl TelemetryService for Ready {
-    async fn report_alert(&self, _: Request<AlertRequest>) -> Result<Response<AlertResponse>, Status> {
-        Ok(Response::new(AlertResponse { acknowledged: true, tracking_id: "t-00000000-0000".into() }))
     }
 }
 
@@ -94,8 +67,10 @@ fn serve(server: &Host) {
     server.spawn(async move { service.await.expect("the server runs") });
 }
 
-fn endpoint() -> Endpoint {
-    Endpoint::from_static("http://server:50051")
+/// On the link as it is.
+async fn connect(client: Host) -> Channel {
+    let endpoint = Endpoint::from_static("http://server:50051");
+    endpoint.connect_with_connector(client.connector()).await.expect("connects")
 }
 
 pub(crate) fn run(work: &Workload, seed: u64) -> Run {
@@ -107,11 +82,15 @@ pub(crate) fn run(work: &Workload, seed: u64) -> Run {
             let loss = LossModel::independent(Probability::new(work.loss).expect("a share"));
             net.set_default_link(LinkConfig { loss, ..LinkConfig::with_latency((work.rtt + PACKET_OVERHEAD) / 2) });
             let began = clock::now();
-            let calls = Arc::new(Mutex::new(Vec::new()));
-            let mut tasks = tokio::task::JoinSet::new();
+            let mut clients = JoinSet::new();
             for number in 0..CLIENTS {
+                let (client, calls) = (client.clone(), work.calls);
                 let timers = Key::from_seed(seed).named("timers").with(u64::from(number));
-                tasks.spawn(client_loop(client.clone(), number, work.calls, work.payload, timers, Arc::clone(&calls)));
+                let late = move |call| TIMER_LATENESS.mul_f64(timers.with(u64::from(call)).draw().value());
+                clients.spawn(async move {
+                    clock::sleep(STAGGER * number).await;
+                    load::client(connect(client), calls, late).await
+                });
             }
             if let Some(outage) = work.outage {
                 clock::sleep(outage.from).await;
@@ -119,38 +98,9 @@ pub(crate) fn run(work: &Workload, seed: u64) -> Run {
                 clock::sleep(outage.lasts).await;
                 net.repair(fault);
             }
-            tasks.join_all().await;
-            let calls = std::mem::take(&mut *calls.lock().unwrap());
-            Run { began, calls }
+            Run { began, calls: clients.join_all().await.into_iter().flatten().collect() }
         })
         .expect("the simulation ends")
-}
-
-/// Connects, on the link as it is, and then calls: the first call of a connection is as cold as it was when measured.
-async fn client_loop(host: Host, number: u32, count: u32, payload: usize, timers: Key, calls: Arc<Mutex<Vec<Call>>>) {
-    clock::sleep(STAGGER * number).await;
-    let channel = endpoint().connect_with_connector(host.connector()).await.expect("connects");
-    let start = clock::now();
-    let mut pending = tokio::task::JoinSet::new();
-    for number in 0..count {
-        let late = TIMER_LATENESS.mul_f64(timers.with(u64::from(number)).draw().value());
-        clock::sleep_until(start + PERIOD * number + late).await;
-        let (mut client, calls) = (TelemetryServiceClient::new(channel.clone()), Arc::clone(&calls));
-        pending.spawn(async move {
-            let started = clock::now();
-            let alert = AlertRequest {
-                device_id: "d".repeat(payload),
-                alert_type: "overheat".into(),
-                timestamp: i64::from(number),
-            };
-            let mut request = Request::new(alert);
-            request.set_timeout(DEADLINE);
-            // A call that fails counts with the time it took, as on the real machine.
-            let _ = clock::timeout(DEADLINE, client.report_alert(request)).await;
-            calls.lock().unwrap().push(Call { started, ended: clock::now() });
-        });
-    }
-    pending.join_all().await;
 }
 
 /// In ms from each client's first SYN to its connection.
@@ -167,7 +117,7 @@ pub(crate) fn connect_through_black_hole(rtt: Duration, until: Duration, seed: u
                 clock::sleep(until).await;
                 heal.repair(fault);
             });
-            let mut tasks = tokio::task::JoinSet::new();
+            let mut tasks = JoinSet::new();
             for number in 0..CLIENTS {
                 let (net, from, to) = (net.clone(), client.id(), Address::new(server.id(), 50_051));
                 tasks.spawn(async move {
