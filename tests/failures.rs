@@ -234,7 +234,7 @@ const TABLE: &[Row] = &[
     },
     Row {
         failure: "TCP_USER_TIMEOUT 10 s in a black hole",
-        linux: "the connection ends at the timer that first finds 10 s without acknowledgement (tcp(7))",
+        linux: "the connection ends at the timer that first finds 10 s without acknowledgement, a SYN's included (tcp(7))",
         strike: |scene| {
             Box::pin(async move {
                 scene.net.impair(scene.both_ways(), Impairment::drop_all());
@@ -243,8 +243,8 @@ const TABLE: &[Row] = &[
         tcp: || TcpSettings { user_timeout: Some(Duration::from_secs(10)), ..TcpSettings::default() },
         idle_read: NEVER,
         open_call: (TimedOut, 10.0, 11.5),
-        connect: SYN_GIVES_UP,
-        new_call: SYN_GIVES_UP,
+        connect: (TimedOut, 10.0, 10.3),
+        new_call: (TimedOut, 10.0, 10.3),
     },
     Row {
         failure: "keepalive 10 s / 1 s / 3 in a black hole",

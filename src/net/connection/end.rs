@@ -53,6 +53,11 @@ impl End {
         self.socket.as_ref().and_then(Socket::closed)
     }
 
+    /// Whether a segment asks for an answer although it carries nothing.
+    pub(super) fn is_probed_by(&self, segment: &Segment) -> bool {
+        self.socket.as_ref().is_some_and(|socket| socket.is_probed_by(segment))
+    }
+
     /// Whether acknowledgements up to `ack` need no event of their own.
     pub(super) fn can_wait_for(&self, ack: u64) -> bool {
         self.writer.is_none() && self.socket.as_ref().is_some_and(|socket| socket.can_wait_for(ack))

@@ -159,7 +159,8 @@ impl Connection {
                 let end = &mut state.ends[side.index()];
                 end.deferred.clear();
                 if let Some(socket) = end.socket.as_mut().filter(|socket| socket.closed().is_none()) {
-                    socket.vanish(Close::Reset);
+                    // Before the handshake is done a RST says that nobody listens (`tcp_reset`).
+                    socket.vanish(if socket.is_connecting() { Close::Refused } else { Close::Reset });
                     after.events.push(ConnectionEvent::Reset { side });
                     hit = true;
                 }

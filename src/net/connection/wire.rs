@@ -61,7 +61,8 @@ impl Connection {
     fn send_off(self: &Arc<Self>, state: &mut State, to: Side, segment: &Segment, now: Instant, at: Instant) {
         let end = &mut state.ends[to.index()];
         let in_order = end.deferred.back().is_none_or(|(before, _)| *before <= at);
-        if segment.is_pure_ack() && in_order && end.can_wait_for(segment.ack) {
+        let waits = in_order && end.can_wait_for(segment.ack) && !end.is_probed_by(segment);
+        if segment.is_pure_ack() && waits {
             end.deferred.push_back((at, *segment));
             return;
         }
@@ -122,7 +123,8 @@ impl Connection {
     fn deliver(&self, end: &mut End, side: Side, segment: &Segment, now: Instant, after: &mut After) {
         let host = &self.hosts[side.index()];
         let other_life = end.boot != host.boot();
-        if side == Side::Server && segment.flags.syn && (other_life || end.socket.is_none()) {
+        let unknown = other_life || end.socket.as_ref().is_none_or(Socket::never_began);
+        if side == Side::Server && segment.flags.syn && unknown {
             end.boot = host.boot();
             self.on_syn(end, segment, now, after);
             return;
@@ -156,6 +158,8 @@ impl Connection {
             SynVerdict::Ignore => {}
             SynVerdict::Answer => {
                 end.registered = true;
+                // Whoever is killed later, the process that listens now is not.
+                end.gone = false;
                 after.begun = true;
                 end.socket = Some(Socket::accept(Arc::clone(&host.settings), host.ticks, now, syn, &mut end.out));
             }

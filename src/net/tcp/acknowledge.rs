@@ -69,7 +69,7 @@ impl Socket {
             // Old, but what it says of out-of-order segments may be news.
             if !segment.sacks.is_empty() {
                 self.on_sacks(now, segment, prior_una, &mut ack);
-                let send = self.alert(now, &mut ack);
+                let send = self.alert(now, prior_una, &mut ack);
                 self.send_in_recovery(now, send, out);
             }
             return;
@@ -88,7 +88,7 @@ impl Socket {
         }
         if nothing_out {
             if ack.duplicate {
-                self.alert(now, &mut ack);
+                self.alert(now, prior_una, &mut ack);
             }
             self.on_window_probe_answered(now);
             self.on_ack_of_probe(segment.ack, &ack);
@@ -99,7 +99,7 @@ impl Socket {
         self.on_ack_of_probe(segment.ack, &ack);
         let mut send = Send::Nothing;
         if ack.is_dubious(self.recovery.phase) {
-            send = self.alert(now, &mut ack);
+            send = self.alert(now, prior_una, &mut ack);
         }
         if ack.sets_timer && !self.schedule_loss_probe(now, true) {
             self.rearm_rto(now);
@@ -204,11 +204,12 @@ impl Socket {
         if self.pending != Pending::ZeroWindow {
             return;
         }
-        if self.window_edge > self.nxt {
+        if self.next_end().is_some() {
             self.clear_transmit_timer();
             self.update_rto();
+            self.probing_since = None;
         } else {
-            self.set_transmit_timer(now, Pending::ZeroWindow, self.rto);
+            self.await_window(now);
         }
     }
 }

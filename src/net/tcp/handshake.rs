@@ -2,6 +2,8 @@
 //!
 //! Linux repeats a SYN after a second, `tcp_syn_linear_timeouts` times, then doubles; so 1.02, 2.05, 3.07, 4.09, 5.12,
 //! 7.13, 11.3 ... s, and gives up with ETIMEDOUT after `tcp_syn_retries` doublings.
+//!
+//! Rule: a server's kernel forgets who does not finish a handshake, and says nothing; who asks again is answered anew.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,11 +24,13 @@ pub(super) struct Handshake {
     started: Instant,
     /// How often it was sent again.
     repeats: u32,
+    /// How often because no answer came in time: a server that is asked again has not lost patience.
+    timeouts: u32,
 }
 
 impl Handshake {
     pub(super) fn new(now: Instant) -> Self {
-        Self { started: now, repeats: 0 }
+        Self { started: now, repeats: 0, timeouts: 0 }
     }
 }
 
@@ -64,7 +68,11 @@ impl Socket {
         syn.flags = Flags { syn: true, ack: self.state == State::SynReceived, ..Flags::default() };
         syn.timestamp = timestamp(now);
         out.segments.push(syn);
-        self.set_transmit_timer(now, Pending::Retransmit, self.rto);
+        let mut ticks = self.rto;
+        if self.state == State::SynSent && self.handshake.repeats > 0 {
+            ticks = self.clamp_to_user_timeout(now, Some(self.handshake.started), ticks);
+        }
+        self.set_transmit_timer(now, Pending::Retransmit, ticks);
     }
 
     pub(super) fn on_segment_in_syn_sent(&mut self, now: Instant, segment: &Segment, out: &mut Output) {
@@ -106,8 +114,10 @@ impl Socket {
         self.rtt.sample(rtt, self.una, self.nxt);
         self.rtt.saw_min(rtt);
         self.update_rto();
-        if self.side == Side::Client && self.handshake.repeats > 1 {
-            // RFC 6298, 5.7, as Linux reads it: the path is bad, begin with one segment.
+        let first_answered = segment.echo == timestamp(self.handshake.started);
+        if self.side == Side::Client && self.handshake.repeats > 1 && !first_answered {
+            // RFC 6298, 5.7, as Linux reads it: the path is bad, begin with one segment; unless no SYN was lost, and only the
+            // answer was late (`tcp_try_undo_spurious_syn`).
             self.congestion.cwnd = 1;
         }
         self.congestion.stamp(self.ticks.at(now));
@@ -124,19 +134,24 @@ impl Socket {
     /// No answer came.
     pub(super) fn on_handshake_timer(&mut self, now: Instant, out: &mut Output) {
         let client = self.state == State::SynSent;
-        // The linear retries come on top of the doubled ones (`tcp_write_timeout`).
-        let most = if client {
-            self.settings.syn_retries + self.settings.syn_linear_timeouts
-        } else {
-            self.settings.synack_retries
-        };
-        if self.handshake.repeats >= most {
+        let forgets = !client && self.handshake.timeouts >= self.settings.synack_retries;
+        if forgets || (client && self.gives_up_connecting(now)) {
             self.timed_out(out);
             return;
         }
-        if !client || self.handshake.repeats >= self.settings.syn_linear_timeouts {
+        if !client || self.handshake.timeouts >= self.settings.syn_linear_timeouts {
             self.rto = (self.rto * 2).min(self.ticks.covering(self.settings.rto_max));
         }
+        self.handshake.timeouts += 1;
         self.repeat_syn(now, out);
+    }
+
+    /// Whether a client has asked for long enough (`tcp_write_timeout`): the linear retries come on top of the doubled ones,
+    /// but with few of those time is up first.
+    fn gives_up_connecting(&self, now: Instant) -> bool {
+        let TcpSettings { syn_retries, syn_linear_timeouts, user_timeout, .. } = *self.settings;
+        let patience = user_timeout.unwrap_or_else(|| self.modelled_timeout(syn_retries, INITIAL_RTO));
+        self.handshake.timeouts >= syn_retries.saturating_add(syn_linear_timeouts)
+            || (self.handshake.timeouts > 0 && now - self.handshake.started >= patience)
     }
 }

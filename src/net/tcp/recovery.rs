@@ -165,7 +165,7 @@ impl Socket {
     }
 
     /// Deals with an acknowledgement that is not plain. Says what to send (`tcp_fastretrans_alert`).
-    pub(super) fn alert(&mut self, now: Instant, ack: &mut Ack) -> Send {
+    pub(super) fn alert(&mut self, now: Instant, prior_una: u64, ack: &mut Ack) -> Send {
         if self.recovery.phase == Phase::Open {
             self.recovery.first_retransmit = None;
         } else if self.una >= self.recovery.high {
@@ -183,7 +183,7 @@ impl Socket {
         }
         match self.recovery.phase {
             Phase::Recovery => {
-                if ack.advanced && self.try_undo_partial(ack) {
+                if ack.advanced && self.try_undo_partial(prior_una, ack) {
                     return Send::Nothing;
                 }
                 if self.try_undo_by_duplicates() {

@@ -81,10 +81,11 @@ impl Socket {
         let data = (self.written - self.nxt.min(self.written)).min(mss);
         let last = self.nxt + data == self.written;
         let end = self.nxt + data + u64::from(last && self.finishing);
-        if data == 0 {
-            return Some(end);
-        }
         let room = self.window_edge.saturating_sub(self.nxt);
+        if data == 0 {
+            // A FIN takes a position of the window, too (`tcp_snd_wnd_test`).
+            return (room > 0).then_some(end);
+        }
         if room < data {
             // Part of a segment only if that is a good part of what the peer ever had room for (RFC 1122, 4.2.3.4).
             return (room >= mss.min(self.window_max / 2) && room > 0).then_some(self.nxt + room);

@@ -48,7 +48,8 @@ pub struct TcpSettings {
     pub retries2: u32,
     /// `tcp_orphan_retries`: the same for a connection that its program has closed.
     pub orphan_retries: u32,
-    /// `TCP_USER_TIMEOUT`: unacknowledged data kills a connection after this long.
+    /// `TCP_USER_TIMEOUT`: what is not acknowledged, a SYN or data, and a window that stays closed kill a connection after this
+    /// long.
     pub user_timeout: Option<Duration>,
     /// The least retransmission timeout, added to the smoothed round trip.
     pub rto_min: Duration,

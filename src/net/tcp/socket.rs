@@ -99,7 +99,9 @@ pub(in crate::net) struct Socket {
     pub(super) rto: u64,
     pub(super) retransmits: u32,
     pub(super) pending: Pending,
+    /// Probes of a closed window since the peer last answered, and when the first of all was due.
     pub(super) zero_window_probes: u32,
+    pub(super) probing_since: Option<Instant>,
 
     pub(super) receiver: Receiver,
     pub(super) last_heard: Instant,
@@ -136,6 +138,7 @@ impl Socket {
             retransmits: 0,
             pending: Pending::Nothing,
             zero_window_probes: 0,
+            probing_since: None,
             receiver: Receiver::new(&settings, ticks, now),
             last_heard: now,
             keepalive_probes: 0,
@@ -157,6 +160,11 @@ impl Socket {
     /// Whether it answered a SYN and waits for the end of the handshake.
     pub(in crate::net) fn is_half_accepted(&self) -> bool {
         self.state == State::SynReceived
+    }
+
+    /// Whether it ended before its handshake did. A kernel keeps nothing of that: a SYN finds the listener again.
+    pub(in crate::net) fn never_began(&self) -> bool {
+        self.closed().is_some() && self.rtt.smoothed().is_none()
     }
 
     /// Whether the program has written its last byte.
@@ -197,6 +205,11 @@ impl Socket {
             && self.pending != Pending::ZeroWindow
     }
 
+    /// Whether a segment is a keepalive or window probe: it lies below the window and is to be answered at once (RFC 9293, 3.8.4).
+    pub(in crate::net) fn is_probed_by(&self, segment: &Segment) -> bool {
+        segment.is_empty() && segment.seq < self.receiver.nxt
+    }
+
     /// A segment arrived.
     pub(in crate::net) fn on_segment(&mut self, now: Instant, segment: &Segment, out: &mut Output) {
         match self.state {
@@ -225,8 +238,7 @@ impl Socket {
             self.on_ack(now, segment, out);
         }
         let arrival = self.receiver.take(now, segment, self.ticks, self.rto);
-        if segment.is_empty() && segment.seq < self.receiver.nxt {
-            // Below the window: a keepalive or window probe, to be answered at once (RFC 9293, 3.8.4).
+        if self.is_probed_by(segment) {
             self.receiver.policy.schedule();
             self.receiver.policy.demand();
         }
@@ -294,9 +306,10 @@ impl Socket {
     pub(in crate::net) fn close(&mut self, now: Instant, out: &mut Output) {
         match self.state {
             State::Closed(_) => {}
-            State::SynSent => self.set_closed(Close::Aborted),
-            _ if self.readable() > 0 => self.abort(Close::Aborted, out),
-            _ => {
+            // No program has it yet: what the server's kernel knows of it goes with the listener.
+            State::SynSent | State::SynReceived => self.set_closed(Close::Aborted),
+            State::Established if self.readable() > 0 => self.abort(Close::Aborted, out),
+            State::Established => {
                 self.orphaned = true;
                 self.finish(now, out);
                 self.finish_if_done(out);

@@ -10,6 +10,9 @@ use crate::net::ConnectionEvent;
 
 /// Added to every timer that is set by a measured round trip (`TCP_TIMEOUT_MIN_US`).
 pub(super) const SHORT_TIMER_SLACK: Duration = Duration::from_millis(2);
+/// What patience is reckoned from (`TCP_RTO_MIN`), whatever least timeout the host has: otherwise connections over short
+/// paths would die within seconds.
+const RTO_MIN: Duration = Duration::from_millis(200);
 
 impl Socket {
     pub(super) fn on_transmit_timer(&mut self, now: Instant, out: &mut Output) {
@@ -101,7 +104,7 @@ impl Socket {
         out.events.push(ConnectionEvent::RetransmissionTimeout { side: self.side, count: self.retransmits });
         self.retransmit(now, 0, out);
         self.rto = (self.rto * 2).min(self.ticks.covering(self.settings.rto_max));
-        let ticks = self.clamp_to_user_timeout(now, self.rto);
+        let ticks = self.clamp_to_user_timeout(now, self.recovery.first_retransmit, self.rto);
         self.set_transmit_timer(now, Pending::Retransmit, ticks);
     }
 
@@ -144,38 +147,65 @@ impl Socket {
         if let Some(timeout) = self.settings.user_timeout {
             return timeout;
         }
-        let retries = if self.orphaned { self.settings.orphan_retries } else { self.settings.retries2 };
-        let (base, most) = (self.settings.rto_min, self.settings.rto_max);
-        let doublings = (most.as_nanos() / base.as_nanos().max(1)).max(1).ilog2();
-        if retries <= doublings {
-            base * ((2 << retries) - 1)
-        } else {
-            base * ((2 << doublings) - 1) + most * (retries - doublings)
-        }
+        self.modelled_timeout(self.retries(), RTO_MIN)
     }
 
-    fn clamp_to_user_timeout(&self, now: Instant, ticks: u64) -> u64 {
-        let (Some(timeout), Some(first)) = (self.settings.user_timeout, self.recovery.first_retransmit) else {
-            return ticks;
-        };
-        let left = (first + timeout).saturating_since(now);
+    fn retries(&self) -> u32 {
+        if self.orphaned { self.settings.orphan_retries } else { self.settings.retries2 }
+    }
+
+    /// What so many retries take if the first follows after `base` and each doubles the wait.
+    pub(super) fn modelled_timeout(&self, retries: u32, base: Duration) -> Duration {
+        let most = self.settings.rto_max;
+        let doublings = (most.as_nanos() / base.as_nanos()).max(1).ilog2().min(30);
+        let doubled = base.saturating_mul((2 << retries.min(doublings)) - 1);
+        doubled.saturating_add(most.saturating_mul(retries.saturating_sub(doublings)))
+    }
+
+    /// The wait until the next timer, cut to what is left of TCP_USER_TIMEOUT, which began at `since`.
+    pub(super) fn clamp_to_user_timeout(&self, now: Instant, since: Option<Instant>, ticks: u64) -> u64 {
+        let (Some(timeout), Some(since)) = (self.settings.user_timeout, since) else { return ticks };
+        let left = (since + timeout).saturating_since(now);
         ticks.min(self.ticks.covering(left).max(1))
     }
 
-    /// Asks whether the peer has room again (`tcp_probe_timer`).
+    /// Asks whether the peer has room again (`tcp_probe_timer`). A peer that answers may take for ever, unless the program
+    /// said otherwise (TCP_USER_TIMEOUT) or is gone: then the longest wait is the last.
     fn send_window_probe(&mut self, now: Instant, out: &mut Output) {
         if !self.board.is_empty() || self.nxt >= self.send_end() {
+            self.probing_since = None;
             return;
         }
-        let patience = self.patience();
-        if self.zero_window_probes > 0 && now - self.last_heard > patience {
+        let since = *self.probing_since.get_or_insert(now);
+        let most = self.ticks.covering(self.settings.rto_max);
+        let out_of_time = self.settings.user_timeout.is_some_and(|timeout| now - since >= timeout);
+        if out_of_time || self.zero_window_probes >= self.retries() || (self.orphaned && self.rto >= most) {
             self.timed_out(out);
+            return;
+        }
+        if self.window_edge > self.nxt {
+            self.send_what_fits(now, out);
             return;
         }
         self.zero_window_probes += 1;
         self.probe(now, out);
-        self.rto = (self.rto * 2).min(self.ticks.covering(self.settings.rto_max));
-        self.set_transmit_timer(now, Pending::ZeroWindow, self.rto);
+        self.rto = (self.rto * 2).min(most);
+        self.await_window(now);
+    }
+
+    /// There is room for a part of a segment, which was held back to spare the peer small ones. Now it serves as a probe
+    /// (`tcp_write_wakeup`).
+    fn send_what_fits(&mut self, now: Instant, out: &mut Output) {
+        (self.zero_window_probes, self.probing_since) = (0, None);
+        self.update_rto();
+        let full = self.nxt + u64::from(self.settings.mss);
+        self.send_new(now, self.window_edge.min(self.send_end()).min(full), out);
+    }
+
+    /// Sets the timer for the next probe.
+    pub(super) fn await_window(&mut self, now: Instant) {
+        let ticks = self.clamp_to_user_timeout(now, self.probing_since, self.rto);
+        self.set_transmit_timer(now, Pending::ZeroWindow, ticks);
     }
 
     /// A segment below the window, which must be answered (`tcp_xmit_probe_skb`).

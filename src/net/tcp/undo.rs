@@ -55,10 +55,12 @@ impl Socket {
     }
 
     /// Part of the window was acknowledged. Whether to hold still (`tcp_try_undo_partial`).
-    pub(super) fn try_undo_partial(&mut self, ack: &Ack) -> bool {
+    pub(super) fn try_undo_partial(&mut self, prior_una: u64, ack: &Ack) -> bool {
         if self.recovery.undo_from.is_none() || !self.was_delayed(ack) {
             return false;
         }
+        // What filled the hole was not sent again: it had been overtaken.
+        self.saw_reordering(prior_una, self.board.highest_sacked.max(self.una));
         if self.board.retrans_out > 0 {
             return true;
         }
