@@ -376,3 +376,21 @@ fn a_fin_waits_for_the_window() {
     let took: Vec<Duration> = (64_112..=64_240).map(took).collect();
     assert!(took.contains(&RTT) && took.iter().all(|took| *took <= RTT), "{took:?}");
 }
+
+/// After the peer's FIN `read` says so whatever follows (SOCK_DONE in `tcp_recvmsg`), and a RST means EPIPE, not ECONNRESET
+/// (`tcp_reset` in CLOSE-WAIT).
+#[test]
+fn a_reset_after_the_end_is_a_broken_pipe() {
+    simulate(async {
+        let scene = Scene::new(TcpSettings::default());
+        let (mut client, server) = scene.connected().await;
+        drop(server);
+        clock::sleep(RTT).await;
+        assert_eq!(client.write(b"x").await.expect("nobody has said that he does not read"), 1);
+        clock::sleep(RTT).await;
+        assert_eq!(client.read(&mut [0]).await.expect("the end"), 0);
+        for _ in 0..2 {
+            assert_eq!(client.write(b"x").await.expect_err("nobody reads").kind(), ErrorKind::BrokenPipe);
+        }
+    });
+}

@@ -58,6 +58,11 @@ impl End {
         self.socket.as_ref().is_some_and(|socket| socket.is_probed_by(segment))
     }
 
+    /// Whether the peer's stream has ended and arrived whole.
+    pub(super) fn peer_finished(&self) -> bool {
+        self.socket.as_ref().is_some_and(Socket::peer_finished)
+    }
+
     /// Whether acknowledgements up to `ack` need no event of their own.
     pub(super) fn can_wait_for(&self, ack: u64) -> bool {
         self.writer.is_none() && self.socket.as_ref().is_some_and(|socket| socket.can_wait_for(ack))
@@ -69,6 +74,8 @@ impl End {
         }
         let (kind, why) = match self.closed()? {
             Close::Done => return None,
+            // The peer had ended its stream: that it is gone is no news (`tcp_reset` in CLOSE_WAIT).
+            Close::Reset if self.peer_finished() => (io::ErrorKind::BrokenPipe, "broken pipe"),
             Close::Refused => (io::ErrorKind::ConnectionRefused, "connection refused"),
             Close::Reset => (io::ErrorKind::ConnectionReset, "connection reset by peer"),
             Close::TimedOut => (io::ErrorKind::TimedOut, "connection timed out"),

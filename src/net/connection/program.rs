@@ -44,10 +44,14 @@ impl Connection {
         }
         let readable = if end.gone { 0 } else { end.socket.as_ref().map_or(0, Socket::readable) };
         if readable == 0 {
+            // An end that was read stays one, whatever comes after it (`SOCK_DONE`).
+            if end.peer_finished() && !end.gone {
+                return Poll::Ready(Ok(()));
+            }
             if let Some(error) = end.error() {
                 return Poll::Ready(Err(error));
             }
-            if end.closed().is_some() || end.socket.as_ref().is_some_and(Socket::peer_finished) {
+            if end.closed().is_some() {
                 return Poll::Ready(Ok(()));
             }
             remember(&mut end.reader, cx);
