@@ -30,10 +30,21 @@ fn commands_print_what_the_pages_say() {
     cases.case("tests/cli/*.md");
 }
 
+/// A black hole from the first moment takes the first SYN: the client connects with the first SYN after it, measured at 11.2 s
+/// (`connect-into-black-hole-10s`).
+#[test]
+fn a_black_hole_from_the_start_takes_the_first_syn() {
+    let timeline = String::from_utf8(stdout(&["net", "--black-hole", "0s", "--lasts", "10s"])).unwrap();
+    let packets: Vec<&str> = timeline.lines().filter(|line| line.contains(" > ")).collect();
+    let heard = packets.iter().position(|line| !line.contains("LOST")).unwrap();
+    assert!(heard == 7 && packets[..heard].iter().all(|line| line.contains("[S]")), "{timeline}");
+    assert!(packets[heard].trim_start().starts_with("11."), "{timeline}");
+}
+
 #[test]
 fn exit_codes_are_a_contract() {
     let demanding = "tests/cli/files/demanding.yaml";
-    let table: [(&[&str], i32); 18] = [
+    let table: [(&[&str], i32); 19] = [
         (&["run", STORM, "--seeds", "1"], 0),
         (&["run", demanding], 99),
         (&["run", "tests/cli/files/idle.yaml"], 99),
@@ -51,6 +62,8 @@ fn exit_codes_are_a_contract() {
         (&["trace", STORM, "--strategy", "no-such-strategy"], 4),
         (&["trace", STORM, "--format", "gif"], 2),
         (&["watch", "scenarios"], 2),
+        // Nothing lasts without a black hole.
+        (&["net", "--lasts", "1s"], 2),
         (&["watch", STORM, "--runs", "1", "--seeds", "1"], 0),
     ];
     for (arguments, expected) in table {

@@ -97,9 +97,12 @@ async fn run(exchange: Exchange, lines: Arc<Lines>) -> Result<Instant, String> {
     });
     if let Some((from, lasts)) = exchange.black_hole {
         let net = net.clone();
+        let strike = move |net: &Network| net.impair(Pairs::All, Impairment::drop_all());
+        // What is there from the start meets the first SYN.
+        let struck = from.is_zero().then(|| strike(&net));
         tokio::spawn(async move {
             clock::sleep(from).await;
-            let fault = net.impair(Pairs::All, Impairment::drop_all());
+            let fault = struck.unwrap_or_else(|| strike(&net));
             clock::sleep(lasts).await;
             net.repair(fault);
         });

@@ -61,7 +61,7 @@ pub(in crate::cli) struct Net {
     #[arg(long, value_name = "TIME", value_parser = units::duration)]
     pub(in crate::cli) black_hole: Option<Duration>,
     /// For how long it does.
-    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = units::duration)]
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = units::duration, requires = "black_hole")]
     pub(in crate::cli) lasts: Duration,
     /// Reno instead of CUBIC.
     #[arg(long)]
