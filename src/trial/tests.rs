@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{TrialSpec, run, run_in};
 use crate::clock::Simulation;
+use crate::net::TcpSettings;
 use crate::random::{Distribution, Probability};
 use crate::record::{Event, Kind};
 use crate::resilience::{LayerConfig, Strategy, TowerConfig};
@@ -42,6 +43,7 @@ fn plan(clients: u32, load: Load, faults: Vec<FaultPlan>) -> Plan {
             max_streams: 1000,
             fairness: CallRate::UNLIMITED,
             max_skew: Duration::MAX,
+            tcp: TcpSettings::default(),
             downstream: Vec::new(),
         }],
         clients: vec![ClientGroup {
@@ -55,6 +57,7 @@ fn plan(clients: u32, load: Load, faults: Vec<FaultPlan>) -> Plan {
             stagger: Duration::ZERO,
             max_calls: u32::MAX,
             idempotent: false,
+            tcp: TcpSettings::default(),
         }],
         links: Vec::new(),
         faults,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{TrialSpec, tier};
 use crate::faults::{ServerHost, Stage, byte_rate, loss_model};
-use crate::net::{Address, HostConfig, HostId, LinkConfig, Network, QueueLimit, Stream};
+use crate::net::{Address, HostConfig, HostId, LinkConfig, Network, QueueLimit, Stream, TcpSettings};
 use crate::random::Key;
 use crate::record::Recorder;
 use crate::resilience::{Connector, Endpoint, InvalidConfig, Target};
@@ -37,8 +37,12 @@ impl<'p> World<'p> {
         let key = Key::from_seed(spec.seed);
         let net = Network::new(key.named("net"));
         let hosts = Hosts {
-            servers: plan.servers.iter().map(|group| add_hosts(&net, &group.name, group.replicas)).collect(),
-            clients: plan.clients.iter().map(|group| add_hosts(&net, &group.name, group.count)).collect(),
+            servers: plan
+                .servers
+                .iter()
+                .map(|group| add_hosts(&net, &group.name, group.replicas, &group.tcp))
+                .collect(),
+            clients: plan.clients.iter().map(|group| add_hosts(&net, &group.name, group.count, &group.tcp)).collect(),
         };
         for link in &plan.links {
             connect(&net, &hosts, link);
@@ -124,8 +128,9 @@ impl Connector for FromHost {
     }
 }
 
-fn add_hosts(net: &Network, group: &str, count: u32) -> Vec<HostId> {
-    (0..count).map(|number| net.add_host(HostConfig::named(format!("{group}/{number}")))).collect()
+fn add_hosts(net: &Network, group: &str, count: u32, tcp: &TcpSettings) -> Vec<HostId> {
+    let host = |number| HostConfig { name: format!("{group}/{number}"), tcp: tcp.clone() };
+    (0..count).map(|number| net.add_host(host(number))).collect()
 }
 
 fn connect(net: &Network, hosts: &Hosts, link: &LinkPlan) {

@@ -52,6 +52,7 @@ impl Checker<'_> {
             stagger,
             max_calls: client.max_calls.or(u32::MAX),
             idempotent: client.idempotent.or(true),
+            tcp: self.tcp(&client.tcp),
         }
     }
 

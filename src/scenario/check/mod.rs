@@ -14,6 +14,7 @@ mod names;
 mod seeds;
 mod server;
 mod strategy;
+mod tcp;
 mod times;
 mod windows;
 

@@ -77,6 +77,7 @@ impl Checker<'_> {
             max_streams: server.max_streams.or(MAX_STREAMS),
             fairness: server.per_client.get().map_or(CallRate::UNLIMITED, |rate| rate.0),
             max_skew: Self::time(&server.max_skew, Duration::MAX),
+            tcp: self.tcp(&server.tcp),
             downstream: calls.filter_map(|(call, at)| self.downstream(name, call, at, shelf)).collect(),
         }
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::super::units::CallRate;
+use crate::net::TcpSettings;
 use crate::random::Distribution;
 
 /// Clients that behave alike.
@@ -28,6 +29,8 @@ pub struct ClientGroup {
     pub max_calls: u32,
     /// Whether its alerts may be sent twice without harm, as the client declares it to its layers.
     pub idempotent: bool,
+    /// The kernel of each client.
+    pub tcp: TcpSettings,
 }
 
 /// When one client calls. Rates are for each client.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tonic::Code;
 
 use super::super::units::CallRate;
+use crate::net::TcpSettings;
 use crate::random::Distribution;
 use crate::resilience::Strategy;
 
@@ -51,6 +52,8 @@ pub struct ServerGroup {
     pub fairness: CallRate,
     /// Alerts whose timestamp is further than this from the server's own clock are refused. `Duration::MAX`: none is.
     pub max_skew: Duration,
+    /// The kernel of each replica.
+    pub tcp: TcpSettings,
     /// Services this one calls before it answers, in order.
     pub downstream: Vec<Downstream>,
 }

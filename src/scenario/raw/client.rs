@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::link::Times;
-use super::{Field, Rate, Size, Time};
+use super::{Field, Rate, Size, Tcp, Time};
 
 /// Clients that behave alike.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -30,6 +30,8 @@ pub(crate) struct Client {
     pub(crate) max_calls: Field<u32>,
     /// Whether an alert may be sent twice without harm; what is not marked is not retried once it may have run. Default: true.
     pub(crate) idempotent: Field<bool>,
+    /// The kernel of each client. Default: Linux's.
+    pub(crate) tcp: Field<Tcp>,
 }
 
 /// When one client calls. Rates are for each client.

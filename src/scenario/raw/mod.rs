@@ -19,6 +19,7 @@ mod quantity;
 mod retry;
 mod server;
 mod strategy;
+mod tcp;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -39,6 +40,7 @@ pub(crate) use self::server::{
     Cold, Discipline, Downstream, DrawnBy, Durability, OnCancel, Pushback, Queue, Server, WhenFull,
 };
 pub(crate) use self::strategy::*;
+pub(crate) use self::tcp::{CongestionControl, Tcp, TcpKeepalive};
 
 /// A list whose elements are read each on its own.
 pub(crate) type List<T> = Field<Vec<Field<T>>>;

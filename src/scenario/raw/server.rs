@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::link::Times;
-use super::{Field, List, Rate, ScalarOr, Strategy, Time};
+use super::{Field, List, Rate, ScalarOr, Strategy, Tcp, Time};
 
 /// Replicas of one service.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -46,6 +46,8 @@ pub(crate) struct Server {
     pub(crate) per_client: Field<Rate>,
     /// Alerts whose timestamp is further than this from the server's own clock are refused (FAILED_PRECONDITION). Default: none is.
     pub(crate) max_skew: Field<Time>,
+    /// The kernel of each replica. Default: Linux's.
+    pub(crate) tcp: Field<Tcp>,
     /// Services this one calls before it answers. Default: none.
     pub(crate) calls: List<Downstream>,
 }
