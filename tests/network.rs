@@ -219,6 +219,31 @@ fn a_full_queue_delays_others_by_its_length() {
     assert!(median > 0.6 * full && median < 1.02 * full, "median {median:.3} s behind a queue of {full:.3} s");
 }
 
+/// A queue is bytes: on a link that became faster it is as long as before and gone sooner, so that who comes then finds room.
+#[test]
+fn a_link_that_becomes_faster_has_room_at_once() {
+    for queue in [QueueLimit::Bytes(256 << 10), QueueLimit::Packets(170)] {
+        let took = Simulation::new().run(async {
+            let megabits = |rate: f64| LinkConfig {
+                bandwidth: ByteRate::per_second(rate * 125_000.0).ok(),
+                queue,
+                ..LinkConfig::with_latency(ms(5))
+            };
+            let pair = Pair::new(1, &TcpSettings::default(), megabits(1.0), LinkConfig::with_latency(ms(5)));
+            let (mut bulk, mut sink) = pair.connected().await?;
+            tokio::spawn(async move { transfer(&mut bulk, &mut sink, 40_000_000).await });
+            clock::sleep(ms(10_000)).await;
+            pair.net.set_link(pair.client, pair.server, megabits(100.0));
+            let _listener = pair.net.listen(pair.server, PORT, 16)?;
+            let began = clock::now();
+            pair.net.connect(pair.client, Address::new(pair.server, PORT)).await?;
+            io::Result::Ok(clock::now() - began)
+        });
+        let took = took.unwrap().unwrap();
+        assert!(took < ms(35), "{queue:?}: a round trip of 10 ms behind 21 ms of queue took {took:?}");
+    }
+}
+
 /// Who does not read stops who writes: what is under way is bounded by the two buffers.
 #[test]
 fn back_pressure_bounds_memory() {

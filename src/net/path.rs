@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::impairment::Overlay;
 use super::loss::LossState;
 use super::{ByteRate, ImpairmentId, LinkConfig, QueueLimit, Reorder};
-use crate::clock::Instant;
+use crate::clock::{self, Instant};
 use crate::random::{Key, Probability};
 
 /// The link from one host to another, with the faults laid over it.
@@ -102,8 +102,11 @@ impl Path {
     }
 
     fn change(&self, change: impl FnOnce(&mut PathState)) {
+        let now = clock::now();
         let mut state = self.lock();
+        let before = state.slowest(now);
         change(&mut state);
+        state.drain_at_new_rate(now, before);
         self.plain.store(state.is_plain(), Ordering::Relaxed);
     }
 
@@ -210,6 +213,27 @@ impl PathState {
             self.queued.0.push_back(self.busy_until);
         }
         Some(self.busy_until)
+    }
+
+    /// The lowest bandwidth that a packet may meet.
+    fn slowest(&self, now: Instant) -> Option<ByteRate> {
+        let laid = self.overlays.iter().filter_map(|overlay| overlay.bandwidth(now));
+        self.link.bandwidth.into_iter().chain(laid).min_by(|a, b| a.value().total_cmp(&b.value()))
+    }
+
+    /// What waits leaves at the rate that holds from now on: a queue is bytes, not the time that they took `before`. Else a
+    /// link that became faster would have no room until that time is up.
+    fn drain_at_new_rate(&mut self, now: Instant, before: Option<ByteRate>) {
+        let (Some(before), after) = (before, self.slowest(now)) else { return };
+        let share = after.map_or(0.0, |after| before.value() / after.value());
+        let moved = |leaves: Instant| {
+            let nanos = leaves.saturating_since(now).as_nanos() as f64 * share;
+            now + Duration::from_nanos(nanos as u64)
+        };
+        if share != 1.0 {
+            self.busy_until = moved(self.busy_until);
+            self.queued.0.iter_mut().for_each(|leaves| *leaves = moved(*leaves));
+        }
     }
 
     /// How long the packet travels, and for how long it is held back beyond that.
