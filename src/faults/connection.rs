@@ -10,7 +10,7 @@ use super::{Fault, Stage, Window};
 use crate::clock::{self, Instant};
 use crate::net::{ConnectionId, Counts, HostId, ImpairmentId, Network, Pairs, Selected};
 use crate::scenario::{Direction, Members, Selector};
-use crate::telemetry::{Link, PORT, Tally};
+use crate::telemetry::{Link, Tally};
 
 /// Ports that meet new connections with a refusal, or with silence, for a window. It fires on attempts to connect.
 pub(super) struct PortFault {
@@ -36,7 +36,7 @@ impl PortFault {
 impl Fault for PortFault {
     fn start(&mut self, stage: &Stage, _: Window) {
         let touched = stage.selected(Pairs::All, &self.only);
-        let lay = |host| (self.lay)(stage.net(), host, Some(PORT), touched.clone());
+        let lay = |host| (self.lay)(stage.net(), host, None, touched.clone());
         self.active = stage.hosts(&self.server).into_iter().map(lay).collect();
         self.laid.extend(&self.active);
     }
@@ -109,8 +109,8 @@ impl Goaway {
 impl Fault for Goaway {
     fn prepare(&mut self, stage: &Stage) {
         // The server below has no word for it: it is put between two of its frames.
-        for server in stage.servers(&self.server).iter().filter(|_| self.code.is_some()) {
-            server.replica().watch_frames();
+        for replica in stage.replicas(&self.server).filter(|_| self.code.is_some()) {
+            replica.watch_frames();
         }
     }
 
@@ -191,5 +191,5 @@ async fn sweep(stage: Stage, server: Members, idle: Duration, on: Arc<AtomicBool
 
 /// The open connections of some servers, in the order in which each accepted them.
 fn links(stage: &Stage, server: &Members) -> impl Iterator<Item = Arc<Link>> {
-    stage.servers(server).iter().flat_map(|server| server.replica().links())
+    stage.replicas(server).flat_map(|replica| replica.links())
 }

@@ -51,7 +51,7 @@ impl Fault for CrashLoop {
                     let mut startup = Duration::ZERO;
                     for server in stage.servers(&member) {
                         stage.restart(server);
-                        startup = server.replica().group().startup;
+                        startup = server.replica().map_or(Duration::ZERO, |replica| replica.group().startup);
                     }
                     clock::sleep(startup + up).await;
                 }

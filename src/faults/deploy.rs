@@ -77,8 +77,7 @@ impl Fault for Rollout {
                 let mut replaced = lock(&replaced);
                 // Taken back while this batch was down: what came up is the old version.
                 let Some(replaced) = replaced.as_mut() else { return };
-                for (index, server) in stage.servers(&members).iter().enumerate() {
-                    let replica = server.replica();
+                for (index, replica) in stage.replicas(&members).enumerate() {
                     let knobs =
                         [replica.trouble(trouble.clone(), &Tally::default()), replica.interfere(Arc::clone(&bug))];
                     replaced.extend(knobs.map(|knob| (one(&members, index), knob)));
@@ -89,8 +88,8 @@ impl Fault for Rollout {
 
     fn stop(&mut self, stage: &Stage) {
         for (members, knob) in lock(&self.replaced).take().into_iter().flatten() {
-            for server in stage.servers(&members) {
-                server.replica().undo(knob);
+            for replica in stage.replicas(&members) {
+                replica.undo(knob);
             }
         }
     }

@@ -41,14 +41,14 @@ impl Fault for GrpcFault {
             tally: self.tally.clone(),
         };
         let active: Arc<dyn Interference> = Arc::new(Active::new(self.grpc.clone(), of));
-        for server in stage.servers(&self.grpc.server) {
-            self.knobs.push(server.replica().interfere(Arc::clone(&active)));
+        for replica in stage.replicas(&self.grpc.server) {
+            self.knobs.push(replica.interfere(Arc::clone(&active)));
         }
     }
 
     fn stop(&mut self, stage: &Stage) {
-        for (server, knob) in stage.servers(&self.grpc.server).iter().zip(self.knobs.drain(..)) {
-            server.replica().undo(knob);
+        for (replica, knob) in stage.replicas(&self.grpc.server).zip(self.knobs.drain(..)) {
+            replica.undo(knob);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The stage on which faults play: who is there, and what can be done to them.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::lock;
@@ -33,19 +33,32 @@ struct ClientHost {
     clock: Arc<WallClock>,
 }
 
-/// A replica on its host, with the process that runs it.
+/// A server on its host.
 #[derive(Debug)]
 pub struct ServerHost {
     host: HostId,
-    replica: Arc<Replica>,
-    process: Mutex<Option<Running>>,
+    program: Program,
+}
+
+#[derive(Debug)]
+enum Program {
+    /// The telemetry service, with the process that runs it.
+    Replica(Arc<Replica>, Mutex<Option<Running>>),
+    /// A service of somebody else's. It is started again by what [`Network::on_start`] was given.
+    Foreign,
 }
 
 impl ServerHost {
     /// A replica whose process has not started yet.
     #[must_use]
     pub fn new(host: HostId, replica: Arc<Replica>) -> Self {
-        Self { host, replica, process: Mutex::new(None) }
+        Self { host, program: Program::Replica(replica, Mutex::new(None)) }
+    }
+
+    /// A host on which something else runs: only what strikes processes, links and connections can befall it.
+    #[must_use]
+    pub fn foreign(host: HostId) -> Self {
+        Self { host, program: Program::Foreign }
     }
 
     /// Where it runs.
@@ -54,14 +67,13 @@ impl ServerHost {
         self.host
     }
 
-    /// What runs there.
+    /// What runs there, unless it is somebody else's.
     #[must_use]
-    pub fn replica(&self) -> &Arc<Replica> {
-        &self.replica
-    }
-
-    fn process(&self) -> MutexGuard<'_, Option<Running>> {
-        lock(&self.process)
+    pub fn replica(&self) -> Option<&Arc<Replica>> {
+        match &self.program {
+            Program::Replica(replica, _) => Some(replica),
+            Program::Foreign => None,
+        }
     }
 }
 
@@ -83,7 +95,9 @@ impl Stage {
     /// Starts every server process, warm.
     pub fn open(&self) {
         for server in self.inner.servers.iter().flatten() {
-            *server.process() = Some(serve(&self.inner.net, server.host, &server.replica, false));
+            if let Program::Replica(replica, process) = &server.program {
+                *lock(process) = Some(serve(&self.inner.net, server.host, replica, false));
+            }
         }
     }
 
@@ -124,7 +138,7 @@ impl Stage {
             Group::Servers(_) => &[],
             Group::Clients(group) => &self.inner.clients[group][range],
         };
-        let servers = self.servers(members).iter().map(|server| server.replica().wall());
+        let servers = self.replicas(members).map(|replica| replica.wall());
         servers.chain(clients.iter().map(|client| &*client.clock))
     }
 
@@ -136,6 +150,11 @@ impl Stage {
             }
             Group::Clients(_) => &[],
         }
+    }
+
+    /// What runs on them, where it is ours.
+    pub(super) fn replicas(&self, members: &Members) -> impl Iterator<Item = &Arc<Replica>> {
+        self.servers(members).iter().filter_map(ServerHost::replica)
     }
 
     /// Whose calls and connections a selector means; its turns begin with the first.
@@ -161,10 +180,16 @@ impl Stage {
 
     /// The process is gone, in one manner or another. Says whether one was running.
     pub(super) fn crash(&self, server: &ServerHost, how: CrashHow, lose: Lose) -> bool {
-        if server.process().take().is_none() {
-            return false;
+        match &server.program {
+            Program::Replica(replica, process) => {
+                if lock(process).take().is_none() {
+                    return false;
+                }
+                replica.crash(lose);
+            }
+            Program::Foreign if !self.inner.net.is_up(server.host) => return false,
+            Program::Foreign => {}
         }
-        server.replica.crash(lose);
         match how {
             CrashHow::Kill | CrashHow::Graceful(_) => self.inner.net.kill(server.host),
             CrashHow::PowerLoss => self.inner.net.power_off(server.host),
@@ -175,7 +200,8 @@ impl Stage {
 
     /// Asks the process to finish what it has and to take nothing new. Says whether one was running.
     pub(super) fn drain(&self, server: &ServerHost) -> bool {
-        let running = match server.process().as_ref() {
+        let Program::Replica(_, process) = &server.program else { return false };
+        let running = match lock(process).as_ref() {
             Some(process) => {
                 process.drain();
                 true
@@ -190,22 +216,26 @@ impl Stage {
 
     /// The same for a process that was asked to drain: once it has nothing left, or `grace` is over. Its successor is spared.
     pub(super) async fn crash_drained(&self, server: &ServerHost, grace: Duration, lose: Lose) -> bool {
-        let life = server.replica.incarnation();
+        let Program::Replica(replica, _) = &server.program else { return false };
+        let life = replica.incarnation();
         // Either way it goes now.
-        let _ = clock::timeout(grace, server.replica.emptied()).await;
-        server.replica.incarnation() == life && self.crash(server, CrashHow::Graceful(grace), lose)
+        let _ = clock::timeout(grace, replica.emptied()).await;
+        replica.incarnation() == life && self.crash(server, CrashHow::Graceful(grace), lose)
     }
 
     /// A new process starts, on a new incarnation of the host, unless one is running.
     pub(super) fn restart(&self, server: &ServerHost) {
-        let mut process = server.process();
+        let Program::Replica(replica, process) = &server.program else { return self.inner.net.start(server.host) };
+        let mut process = lock(process);
         if process.is_none() {
             self.inner.net.start(server.host);
-            *process = Some(serve(&self.inner.net, server.host, &server.replica, true));
+            *process = Some(serve(&self.inner.net, server.host, replica, true));
         }
     }
 
     pub(super) fn record(&self, server: &ServerHost, change: HostChange) {
-        self.inner.recorder.record(Kind::Host { server: server.replica.number(), change });
+        if let Some(replica) = server.replica() {
+            self.inner.recorder.record(Kind::Host { server: replica.number(), change });
+        }
     }
 }

@@ -39,8 +39,8 @@ impl<F: Fn(Window) -> Trouble> TroubleFault<F> {
 impl<F: Fn(Window) -> Trouble + Send> Fault for TroubleFault<F> {
     fn prepare(&mut self, stage: &Stage) {
         if self.reads_frames {
-            for server in stage.servers(&self.server) {
-                server.replica().watch_frames();
+            for replica in stage.replicas(&self.server) {
+                replica.watch_frames();
             }
         }
     }
@@ -48,15 +48,15 @@ impl<F: Fn(Window) -> Trouble + Send> Fault for TroubleFault<F> {
     fn start(&mut self, stage: &Stage, window: Window) {
         let trouble = (self.make)(window);
         let tally = self.tally.of(stage.whom(&self.only));
-        for server in stage.servers(&self.server) {
-            self.knobs.push(server.replica().trouble(trouble.clone(), &tally));
+        for replica in stage.replicas(&self.server) {
+            self.knobs.push(replica.trouble(trouble.clone(), &tally));
             self.tally.hit(u64::from(self.counts_replicas));
         }
     }
 
     fn stop(&mut self, stage: &Stage) {
-        for (server, knob) in stage.servers(&self.server).iter().zip(self.knobs.drain(..)) {
-            server.replica().undo(knob);
+        for (replica, knob) in stage.replicas(&self.server).zip(self.knobs.drain(..)) {
+            replica.undo(knob);
         }
     }
 

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Plan;
-use super::check::{Shelf, check};
-use super::diagnostics::{Diagnostics, Mistake, Source};
+use super::check::{Shelf, check, check_faults};
+use super::diagnostics::{Diagnostics, Mistake, Source, Span};
 use super::raw;
 use super::sweep;
 use super::yaml;
+use super::{FaultPlan, Plan};
 
 /// The file of shared strategies, in a scenario's folder or one above it.
 pub(super) const SHARED: &str = "strategies.yaml";
@@ -99,28 +99,55 @@ pub fn load(path: &Path) -> Result<Plan, Diagnostics> {
 ///
 /// Every mistake that the text holds.
 pub fn parse(name: &str, text: &str, resolver: &dyn Resolver) -> Result<Plan, Diagnostics> {
+    let (mut mistakes, mut sources) = (Vec::new(), source(name, text)?);
+    let Some((scenario, root)) = scenario(text, &mut mistakes) else { return Err(Diagnostics::new(sources, mistakes)) };
+    let shelf = shelf(&scenario, resolver, &mut sources, &mut mistakes);
+    check(&scenario, root, &sources, &shelf, mistakes).map_err(|mistakes| Diagnostics::new(sources, mistakes))
+}
+
+/// Checks the `faults` of `text`, to be called `name` in messages, for hosts that are not a scenario's: groups of so many
+/// servers, and of so many clients. The text is a whole scenario, or no more of one than its faults and its `duration` (one
+/// hour unless given).
+///
+/// # Errors
+///
+/// Every mistake that the text holds; so are faults that only the service of scenarios can have.
+pub fn parse_faults(
+    name: &str,
+    text: &str,
+    servers: &[(String, u32)],
+    clients: &[(String, u32)],
+) -> Result<Vec<FaultPlan>, Diagnostics> {
+    let (mut mistakes, sources) = (Vec::new(), source(name, text)?);
+    let Some((scenario, _)) = scenario(text, &mut mistakes) else { return Err(Diagnostics::new(sources, mistakes)) };
+    check_faults(scenario, &sources, [servers, clients], mistakes)
+        .map_err(|mistakes| Diagnostics::new(sources, mistakes))
+}
+
+/// The text that mistakes point into, if it can be a scenario at all.
+fn source(name: &str, text: &str) -> Result<Vec<Source>, Diagnostics> {
     let too_large = (text.len() > yaml::MAX_BYTES).then(|| size_mistake(text.len() as u64));
-    if let Some(mistake) = too_large.or_else(|| binary(text)) {
-        return Err(Diagnostics::unreadable(name, mistake));
+    match too_large.or_else(|| binary(text)) {
+        Some(mistake) => Err(Diagnostics::unreadable(name, mistake)),
+        None => Ok(vec![Source { name: name.to_owned(), text: text.into() }]),
     }
-    let mut mistakes = Vec::new();
-    let mut sources = vec![Source { name: name.to_owned(), text: text.into() }];
-    let mut node = yaml::parse(text, 0, &mut mistakes);
+}
+
+/// What is written, and where; nothing without a mistake.
+fn scenario(text: &str, mistakes: &mut Vec<Mistake>) -> Option<(raw::Scenario, Span)> {
+    let mut node = yaml::parse(text, 0, mistakes);
     if let Some(node) = &mut node {
-        sweep::unfold(node, &mut mistakes);
+        sweep::unfold(node, mistakes);
     }
-    let scenario = match &node {
-        Some(node) => raw::read::<raw::Scenario>(node, &mut mistakes).map(|scenario| (scenario, node.span)),
+    match &node {
+        Some(node) => raw::read::<raw::Scenario>(node, mistakes).map(|scenario| (scenario, node.span)),
         None => {
             if mistakes.is_empty() {
                 mistakes.push(Mistake::whole("the file is empty").help("`squall new` writes a scenario to begin with"));
             }
             None
         }
-    };
-    let Some((scenario, root)) = scenario else { return Err(Diagnostics::new(sources, mistakes)) };
-    let shelf = shelf(&scenario, resolver, &mut sources, &mut mistakes);
-    check(&scenario, root, &sources, &shelf, mistakes).map_err(|mistakes| Diagnostics::new(sources, mistakes))
+    }
 }
 
 /// Reads the shared strategies, if the scenario names any.

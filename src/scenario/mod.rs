@@ -31,7 +31,7 @@ pub(crate) use self::diagnostics::{Mistake, Source, Span, closest, did_you_mean}
 pub use self::discover::{ScenarioSource, discover};
 pub use self::format::{format, same_meaning};
 pub use self::lint::{Lint, lint};
-pub use self::load::{Alone, Beside, Resolver, load, parse, shared_names};
+pub use self::load::{Alone, Beside, Resolver, load, parse, parse_faults, shared_names};
 pub use self::metric::Metric;
 pub use self::name::made_of;
 pub use self::plan::*;

@@ -23,7 +23,7 @@ use std::time::Duration;
 use self::names::Names;
 pub(crate) use self::strategy::Shelf;
 use super::diagnostics::{Mistake, Source, Span, did_you_mean};
-use super::plan::Plan;
+use super::plan::{FaultPlan, Plan};
 use super::raw::{self, Field};
 use super::units::show_duration;
 
@@ -53,12 +53,31 @@ pub(crate) fn check(
     shelf: &Shelf<'_>,
     mistakes: Vec<Mistake>,
 ) -> Result<Plan, Vec<Mistake>> {
-    let duration = scenario.duration.get().map_or(Duration::from_secs(3600), |time| time.0);
-    let drain = scenario.drain.get().map_or(DRAIN, |time| time.0);
+    let (duration, drain) = lasts(scenario);
     let names = Names::of(scenario);
     let mut checker = Checker { mistakes, sources, names, duration, end: duration + drain };
     let plan = checker.plan(scenario, root, drain, shelf);
     if checker.mistakes.is_empty() { Ok(plan) } else { Err(checker.mistakes) }
+}
+
+/// Checks the faults of a scenario for hosts that are not its own: groups of so many servers, and of so many clients.
+pub(crate) fn check_faults(
+    scenario: raw::Scenario,
+    sources: &[Source],
+    [servers, clients]: [&[(String, u32)]; 2],
+    mistakes: Vec<Mistake>,
+) -> Result<Vec<FaultPlan>, Vec<Mistake>> {
+    let (duration, drain) = lasts(&scenario);
+    let names = Names::foreign(servers, clients);
+    let mut checker = Checker { mistakes, sources, names, duration, end: duration + drain };
+    let faults = checker.foreign_faults(scenario);
+    if checker.mistakes.is_empty() { Ok(faults) } else { Err(checker.mistakes) }
+}
+
+/// How long a scenario lasts, and how long after that open calls may still finish.
+fn lasts(scenario: &raw::Scenario) -> (Duration, Duration) {
+    let or = |field: &Field<raw::Time>, default| field.get().map_or(default, |time| time.0);
+    (or(&scenario.duration, Duration::from_secs(3600)), or(&scenario.drain, DRAIN))
 }
 
 impl Checker<'_> {

@@ -59,6 +59,16 @@ impl Names {
         Self(all)
     }
 
+    /// Groups of so many hosts each that no file defines.
+    pub(super) fn foreign(servers: &[(String, u32)], clients: &[(String, u32)]) -> Self {
+        let span = Span { source: 0, start: 0, end: 0 };
+        let known =
+            |group: Group, (name, size): &(String, u32)| Known { name: name.clone(), span, group, size: Some(*size) };
+        let servers = servers.iter().enumerate().map(|(place, group)| known(Group::Servers(place), group));
+        let clients = clients.iter().enumerate().map(|(place, group)| known(Group::Clients(place), group));
+        Self(servers.chain(clients).collect())
+    }
+
     pub(super) fn all(&self) -> &[Known] {
         &self.0
     }

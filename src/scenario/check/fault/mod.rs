@@ -2,6 +2,7 @@
 
 mod connection;
 mod fleet;
+mod foreign;
 mod grpc;
 mod network;
 mod only;
