@@ -15,6 +15,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use super::Instant;
 use super::queue::{Queue, TimerId};
@@ -57,15 +58,23 @@ struct Timeline {
     queue: RefCell<Queue<Entry>>,
     /// None: tokio has no timers.
     tokio: Option<TokioTime>,
+    /// When it is given up.
+    limit: Instant,
     root: RefCell<Option<Waker>>,
-    stalled: Cell<bool>,
+    stalled: Cell<Option<Stalled>>,
 }
 
-/// Nothing can ever happen again: every task waits, and no timer is pending.
+/// Nothing that a run waits for can ever happen; or it has not for too long ([`Simulation::within`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the simulation stalled: every task waits, and no timer is pending")]
 #[non_exhaustive]
-pub struct Stalled;
+pub enum Stalled {
+    /// Nothing at all can happen any more.
+    #[error("the simulation stalled: every task waits, and no timer is pending")]
+    Idle,
+    /// Something goes on, perhaps for ever.
+    #[error("the simulation was not over after {} s of virtual time, and something still goes on", .0.as_secs_f64())]
+    Busy(Duration),
+}
 
 /// A run in virtual time on the calling thread.
 ///
@@ -85,6 +94,7 @@ pub struct Stalled;
 pub struct Simulation {
     runtime: tokio::runtime::Runtime,
     tokio_timers: bool,
+    limit: Instant,
 }
 
 impl Simulation {
@@ -125,14 +135,37 @@ impl Simulation {
     fn of(mut runtime: tokio::runtime::Builder, tokio_timers: bool) -> Self {
         let runtime = runtime.on_thread_park(on_idle).build();
         let runtime = runtime.expect("a runtime without an I/O driver needs nothing from the system");
-        Self { runtime, tokio_timers }
+        Self { runtime, tokio_timers, limit: Instant::NEVER }
+    }
+
+    /// The same, given up if it is not over after `limit` of virtual time. Without, a run that waits for what never comes, beside
+    /// something that goes on for ever, never ends.
+    ///
+    /// ```
+    /// use squall::clock::{self, Simulation, Stalled};
+    /// use std::time::Duration;
+    ///
+    /// let hour = Duration::from_secs(3600);
+    /// let run = Simulation::new().within(hour).run(async {
+    ///     tokio::spawn(async {
+    ///         loop {
+    ///             clock::sleep(Duration::from_secs(10)).await; // a heartbeat
+    ///         }
+    ///     });
+    ///     std::future::pending::<()>().await;
+    /// });
+    /// assert_eq!(run, Err(Stalled::Busy(hour)));
+    /// ```
+    #[must_use]
+    pub fn within(self, limit: Duration) -> Self {
+        Self { limit: Instant::ORIGIN + limit, ..self }
     }
 
     /// Runs `future`, and whatever it spawns, until it completes. Tasks still running then are dropped.
     ///
     /// # Errors
     ///
-    /// [`Stalled`] when `future` waits for something that can never happen.
+    /// [`Stalled`] when `future` waits for something that can never happen, or longer than it may.
     ///
     /// # Panics
     ///
@@ -140,13 +173,13 @@ impl Simulation {
     pub fn run<F: Future>(self, future: F) -> Result<F::Output, Stalled> {
         let timeline = {
             let _guard = self.runtime.enter();
-            Rc::new(Timeline::new(self.tokio_timers.then(TokioTime::begin)))
+            Rc::new(Timeline::new(self.tokio_timers.then(TokioTime::begin), self.limit))
         };
         let _installed = Installed::new(&timeline);
-        let outcome = self.runtime.block_on(Root { future, timeline: &timeline });
-        // Tasks are dropped while virtual time still stands, since their destructors cancel timers.
-        drop(self.runtime);
-        outcome
+        // Tasks are dropped while virtual time still stands, since their destructors schedule and cancel: also when `future`
+        // panics, which drops what was declared last first.
+        let runtime = self.runtime;
+        runtime.block_on(Root { future, timeline: &timeline })
     }
 }
 
@@ -204,8 +237,8 @@ fn with_timeline<R>(f: impl FnOnce(&Timeline) -> R) -> Option<R> {
 }
 
 impl Timeline {
-    fn new(tokio: Option<TokioTime>) -> Self {
-        Self { queue: RefCell::new(Queue::new()), tokio, root: RefCell::new(None), stalled: Cell::new(false) }
+    fn new(tokio: Option<TokioTime>, limit: Instant) -> Self {
+        Self { queue: RefCell::new(Queue::new()), tokio, limit, root: RefCell::new(None), stalled: Cell::new(None) }
     }
 
     /// Fires what is due; when nothing is, moves time towards what comes next.
@@ -215,18 +248,17 @@ impl Timeline {
             if self.fire_due(now) {
                 return;
             }
-            let next = self.queue.borrow_mut().next_at();
+            let next = self.queue.borrow_mut().next_at().map(|at| at.min(self.limit));
             let way = match &self.tokio {
                 Some(tokio) => tokio.towards(now, next),
                 None => next.map_or(Way::Never, Way::Moved),
             };
             match way {
+                Way::Never => return self.give_up(Stalled::Idle),
+                // Where only tokio has timers, its wheel stops on the way to the end of the wait: that is no sign of life.
+                _ if next.is_some() && now >= self.limit => return self.give_up(Stalled::Busy(now - Instant::ORIGIN)),
                 Way::Moved(at) => NOW_NS.set(at.as_nanos()),
                 Way::TokioMoves => return,
-                Way::Never => {
-                    self.stalled.set(true);
-                    return self.wake_root();
-                }
             }
         }
     }
@@ -249,6 +281,11 @@ impl Timeline {
             self.wake_root();
         }
         woken || maybe
+    }
+
+    fn give_up(&self, why: Stalled) {
+        self.stalled.set(Some(why));
+        self.wake_root();
     }
 
     fn wake_root(&self) {
@@ -308,8 +345,8 @@ impl<F: Future> Future for Root<'_, F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        if this.timeline.stalled.get() {
-            return Poll::Ready(Err(Stalled));
+        if let Some(stalled) = this.timeline.stalled.get() {
+            return Poll::Ready(Err(stalled));
         }
         let mut root = this.timeline.root.borrow_mut();
         if !root.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {

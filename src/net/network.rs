@@ -63,6 +63,7 @@ pub(super) struct Inner {
 #[derive(Default)]
 pub(super) struct State {
     pub(super) hosts: Vec<Arc<Host>>,
+    by_name: BTreeMap<String, HostId>,
     names: BTreeMap<String, Vec<Address>>,
     balancers: BTreeMap<HostId, Balancer>,
     paths: BTreeMap<(HostId, HostId), Lazy>,
@@ -97,10 +98,19 @@ impl Network {
         Arc::clone(&self.lock().hosts[host.index()])
     }
 
-    /// Adds a host. It is up, and its name resolves to it.
+    /// Adds a host. It is up, and its name leads to it.
+    ///
+    /// # Panics
+    ///
+    /// When another host has that name: nobody would ever reach this one.
     pub fn add_host(&self, config: HostConfig) -> HostId {
         let mut state = self.lock();
         let id = HostId(u32::try_from(state.hosts.len()).expect("fewer than 2^32 hosts"));
+        if state.by_name.contains_key(&config.name) {
+            drop(state);
+            panic!("another host is called `{}`", config.name);
+        }
+        state.by_name.insert(config.name.clone(), id);
         // Kernels do not count their ticks from the same moment.
         let phase = self.inner.key.named("tick").with(u64::from(id.0)).draw();
         let ticks = Ticks::new(config.tcp.tick, Duration::from_secs(3600).mul_f64(phase.value()));
@@ -128,7 +138,7 @@ impl Network {
     /// The host of this name.
     #[must_use]
     pub fn lookup(&self, name: &str) -> Option<HostId> {
-        self.lock().hosts.iter().find(|host| host.name == name).map(|host| host.id)
+        self.lock().by_name.get(name).copied()
     }
 
     /// All hosts, in the order in which they were added.
@@ -198,7 +208,7 @@ impl Network {
         if !host.is_running() {
             return Connect::failed(io::ErrorKind::NetworkDown);
         }
-        let Some(to) = state.real_address(from, to) else { return Connect::failed(io::ErrorKind::ConnectionRefused) };
+        let to = state.real_address(from, to);
         let peer = Arc::clone(&state.hosts[to.host.index()]);
         let id = ConnectionId(state.connections);
         state.connections += 1;
@@ -226,7 +236,8 @@ impl Network {
         self.inner.watchers.add(observer);
     }
 
-    /// Has `name` resolve to these addresses, in this order; an empty list takes the name away.
+    /// Has `name` resolve to these addresses, in this order, ports included; an empty list takes the name away. A name goes
+    /// before a host of the same name.
     pub fn set_name(&self, name: impl Into<String>, addresses: Vec<Address>) {
         self.lock().names.insert(name.into(), addresses);
     }
@@ -237,7 +248,24 @@ impl Network {
         self.lock().names.get(name).cloned().unwrap_or_default()
     }
 
-    /// Adds a virtual address that spreads connections over backends. It is a host of its own, on which nothing runs.
+    /// Adds a virtual address that spreads connections over backends. It is a host of its own, on which nothing runs; the link
+    /// of a connection, and the faults laid over it, are those between the client and the backend. Without a backend to
+    /// pick it refuses, after a round trip to itself.
+    ///
+    /// ```
+    /// use squall::net::{Address, BalancePolicy, BalancerConfig};
+    /// use squall::sim::Sim;
+    ///
+    /// let ports = Sim::new(1).run(|sim| async move {
+    ///     let backends: Vec<_> = ["echo-0", "echo-1"].map(|name| Address::new(sim.host(name).id(), 80)).into();
+    ///     let _open = [sim.host("echo-0").listen(80)?, sim.host("echo-1").listen(80)?];
+    ///     sim.net().add_balancer("echo", BalancerConfig { backends, policy: BalancePolicy::RoundRobin, health_check: None });
+    ///     let client = sim.host("client");
+    ///     let (first, second) = (client.connect("echo:80").await?, client.connect("echo:80").await?);
+    ///     Ok([first, second].map(|stream| sim.net().host_name(stream.info().peer.host)))
+    /// });
+    /// assert_eq!(ports.unwrap(), ["echo-0", "echo-1"]);
+    /// ```
     pub fn add_balancer(&self, name: impl Into<String>, config: BalancerConfig) -> HostId {
         let id = self.add_host(HostConfig::named(name));
         self.lock().balancers.insert(id, Balancer::new(config));
@@ -320,9 +348,11 @@ impl State {
         (path, 0)
     }
 
-    fn real_address(&mut self, from: HostId, to: Address) -> Option<Address> {
+    /// Where a connection really goes. A balancer without a backend that it could pick is left to refuse it: nobody listens
+    /// there.
+    fn real_address(&mut self, from: HostId, to: Address) -> Address {
         let hosts = &self.hosts;
-        let Some(balancer) = self.balancers.get_mut(&to.host) else { return Some(to) };
+        let Some(balancer) = self.balancers.get_mut(&to.host) else { return to };
         let check = balancer.config.health_check;
         let now = clock::now();
         let healthy = |backend: &Address| {
@@ -330,7 +360,7 @@ impl State {
             down_since.is_none_or(|since| check.is_none_or(|check| now - since < check))
         };
         let hash = Key::from_seed(u64::from(from.0)).with(self.connections).bits();
-        balancer.pick(hash, healthy)
+        balancer.pick(hash, healthy).unwrap_or(to)
     }
 }
 

@@ -6,12 +6,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use http::Uri;
+use http::uri::Scheme;
 use hyper_util::rt::TokioIo;
 
 use super::Host;
 use crate::net::Stream;
 
-/// Connects from one host to the host and port that a URI names (port 80 if it names none).
+/// Connects from one host to the host and port that a URI names (port 80 if it names none, 443 with `https`).
 #[derive(Clone, Debug)]
 pub struct Connector {
     host: Host,
@@ -35,7 +36,8 @@ impl tower_service::Service<Uri> for Connector {
     fn call(&mut self, uri: Uri) -> Self::Future {
         let host = self.host.clone();
         Box::pin(async move {
-            let to = format!("{}:{}", uri.host().unwrap_or_default(), uri.port_u16().unwrap_or(80));
+            let usual = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
+            let to = format!("{}:{}", uri.host().unwrap_or_default(), uri.port_u16().unwrap_or(usual));
             host.connect(&to).await.map(TokioIo::new)
         })
     }

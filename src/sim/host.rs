@@ -44,8 +44,8 @@ impl Host {
     ///
     /// As TCP fails: refused, timed out; and `NotFound` for a name that nobody has.
     pub async fn connect(&self, to: &str) -> io::Result<Stream> {
-        let (name, port) = to.rsplit_once(':').ok_or(io::ErrorKind::InvalidInput)?;
-        let port = port.parse().map_err(|_| io::ErrorKind::InvalidInput)?;
+        let (name, port) = to.rsplit_once(':').ok_or_else(|| unusable(to))?;
+        let port = port.parse().map_err(|_| unusable(to))?;
         let mut last = io::Error::new(io::ErrorKind::NotFound, format!("no host is called {name}"));
         for address in self.addresses(name, port) {
             match self.net.connect(self.id, address).await {
@@ -75,4 +75,8 @@ impl Host {
     pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
         self.net.spawn_on(self.id, future);
     }
+}
+
+fn unusable(to: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, format!("`{to}` is no name and port: write it as `echo:50051`"))
 }

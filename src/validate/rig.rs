@@ -97,5 +97,5 @@ pub(super) fn run<T, F>(seed: u64, program: impl FnOnce(Sim) -> F) -> Result<T, 
 where
     F: Future<Output = Result<T, crate::sim::Error>>,
 {
-    Sim::new(seed).run(program).map_err(|error| LabError::Program(error.to_string()))
+    Sim::new(seed).within(std::time::Duration::MAX).run(program).map_err(|error| LabError::Program(error.to_string()))
 }

@@ -136,7 +136,7 @@ fn a_dropped_sleep_leaves_no_trace_in_time() {
 fn waiting_for_nothing_is_an_error_not_a_hang() {
     for simulation in both() {
         let outcome = simulation.run(std::future::pending::<()>());
-        assert_eq!(outcome, Err(Stalled));
+        assert_eq!(outcome, Err(Stalled::Idle));
     }
 }
 
@@ -183,5 +183,33 @@ async fn sleep_side_by_side(own: Vec<u64>, other: Vec<u64>) {
     }
     while let Some(done) = tasks.join_next().await {
         done.unwrap();
+    }
+}
+
+/// Whoever is dropped because the run panics may still schedule and cancel: else its panic would bury the first.
+#[test]
+fn a_run_that_panics_drops_its_tasks_in_virtual_time() {
+    struct Dropped(Arc<Mutex<Vec<bool>>>);
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            self.0.lock().unwrap().push(in_simulation());
+        }
+    }
+    for simulation in both() {
+        let in_time: Arc<Mutex<Vec<bool>>> = Arc::default();
+        let held = Dropped(Arc::clone(&in_time));
+        let run = std::panic::AssertUnwindSafe(|| {
+            simulation.run(async {
+                tokio::spawn(async move {
+                    let _held = held;
+                    std::future::pending::<()>().await;
+                });
+                sleep(micros(1)).await;
+                panic!("the test fails");
+            })
+        });
+        assert!(std::panic::catch_unwind(run).is_err());
+        assert_eq!(*in_time.lock().unwrap(), [true]);
+        assert!(!in_simulation());
     }
 }
