@@ -63,11 +63,7 @@ fn every_option_reaches_the_host() {
         user_timeout: Some(Duration::from_secs(20)),
         rto_min: Duration::from_millis(5),
         rto_max: Duration::from_secs(60),
-        keepalive: Some(Keepalive {
-            time: Duration::from_secs(60),
-            interval: Duration::from_secs(10),
-            probes: 3,
-        }),
+        keepalive: Some(Keepalive { time: Duration::from_secs(60), interval: Duration::from_secs(10), probes: 3 }),
         slow_start_after_idle: false,
         nodelay: false,
         // No more is offered at first than there is room for.
@@ -87,6 +83,7 @@ fn a_kernel_with_less_patience_ends_calls_that_others_wait_with() {
     assert!(codes.iter().all(|code| *code == Code::Ok) && first > 32.5, "{codes:?} from {first}");
     let (codes, first) = outcome("tcp: { user_timeout: 5s }");
     assert!(codes.contains(&Code::Unavailable) && (7.5..10.0).contains(&first), "{codes:?} from {first}");
+    // Three seconds of sending again, (2^4 - 1) 200 ms, which a timer sees 6.4 s after the call of the third second.
     let (codes, first) = outcome("tcp: { retries2: 3 }");
-    assert!(codes.contains(&Code::Unavailable) && (5.5..9.0).contains(&first), "{codes:?} from {first}");
+    assert!(codes.contains(&Code::Unavailable) && (9.0..10.0).contains(&first), "{codes:?} from {first}");
 }
