@@ -226,9 +226,10 @@ impl PathState {
     fn drain_at_new_rate(&mut self, now: Instant, before: Option<ByteRate>) {
         let (Some(before), after) = (before, self.slowest(now)) else { return };
         let share = after.map_or(0.0, |after| before.value() / after.value());
-        let moved = |leaves: Instant| {
-            let nanos = leaves.saturating_since(now).as_nanos() as f64 * share;
-            now + Duration::from_nanos(nanos as u64)
+        let moved = |leaves: Instant| match leaves.saturating_since(now) {
+            // It has left; a network that is built before its simulation begins has a later clock than that.
+            Duration::ZERO => leaves,
+            waits => now + Duration::from_nanos((waits.as_nanos() as f64 * share) as u64),
         };
         if share != 1.0 {
             self.busy_until = moved(self.busy_until);
