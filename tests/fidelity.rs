@@ -19,6 +19,8 @@ mod fidelity {
     pub(crate) mod workload;
 }
 
+mod wire;
+
 use std::time::Duration;
 
 use fidelity::case::{BlackHole, Connect, GroundTruth, Loss};
@@ -142,15 +144,18 @@ fn timers(measured: &Timers, table: &mut Table) {
         table.row(&id, "rto", "ms", case.rto_ms, rto[0], TWO_TICKS);
     }
     let segment = &measured.segment;
-    let squall = median(|seed| connection::into_black_hole(segment.rtt, seed).sent_at);
-    ladder("timers-segment", &segment.at_s, &squall, late, table);
+    let squall = median(|seed| {
+        let segment = connection::into_black_hole(segment.rtt, seed);
+        [&[segment.gives_up], &*segment.sent_at].concat()
+    });
+    let (gives_up, sent_at) = (squall[0], &squall[1..]);
+    ladder("timers-segment", &segment.at_s, sent_at, late, table);
     for syns in &measured.syns {
         let squall = median(|seed| connection::syns(syns.linear, seed));
         ladder(&format!("timers-syn-linear-{}", syns.linear), &syns.at_s, &squall, late, table);
     }
     // The first timer after that sees it; timers are 120 s apart by then.
-    let gives_up = median(|seed| vec![connection::into_black_hole(segment.rtt, seed).gives_up]);
-    table.row("timers-retries2-15", "gives up", "s", measured.gives_up_after_s, gives_up[0], 120.0);
+    table.row("timers-retries2-15", "gives up", "s", measured.gives_up_after_s, gives_up, 120.0);
     let nagle = median(|seed| vec![connection::write_write_read_ms(measured.nagle.rtt, seed)]);
     table.row("timers-nagle", "median", "ms", measured.nagle.median_ms, nagle[0], TWO_TICKS);
 }

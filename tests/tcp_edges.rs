@@ -7,53 +7,26 @@ use std::time::Duration;
 use squall::clock::{self, Instant, Simulation};
 use squall::net::tcp::Keepalive;
 use squall::net::{
-    Address, ConnectionEvent, ConnectionId, HostConfig, HostId, Impairment, ImpairmentId, LinkConfig, Listener,
-    Network, Observer, Packet, Pairs, Reorder, Side, Stream, TcpSettings,
+    Address, ConnectionEvent, ConnectionId, HostConfig, Impairment, ImpairmentId, Network, Observer, Packet, Pairs,
+    Reorder, Side, Stream, TcpSettings,
 };
-use squall::random::{Distribution, Key, Probability};
+use squall::random::{Distribution, Probability};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-const RTT: Duration = Duration::from_millis(10);
-const PORT: u16 = 80;
+use wire::Wire;
 
-#[derive(Clone)]
-struct Scene {
-    net: Network,
-    client: HostId,
-    server: HostId,
+mod wire;
+
+const RTT: Duration = Duration::from_millis(10);
+
+/// The usual wire, with this kernel at both ends.
+fn scene(tcp: TcpSettings) -> Wire {
+    Wire::new(RTT, tcp, 1)
 }
 
-impl Scene {
-    fn new(tcp: TcpSettings) -> Self {
-        let net = Network::new(Key::from_seed(1));
-        let client = net.add_host(HostConfig { name: "client".into(), tcp: tcp.clone() });
-        let server = net.add_host(HostConfig { name: "server".into(), tcp });
-        net.set_default_link(LinkConfig::with_latency(RTT / 2));
-        Self { net, client, server }
-    }
-
-    fn listen(&self) -> Listener {
-        self.net.listen(self.server, PORT, 16).expect("the port is free")
-    }
-
-    async fn connect(&self) -> io::Result<Stream> {
-        self.net.connect(self.client, Address::new(self.server, PORT)).await
-    }
-
-    async fn connected(&self) -> (Stream, Stream) {
-        let listener = self.listen();
-        let (client, server) = tokio::join!(self.connect(), listener.accept());
-        (client.expect("connects"), server.expect("accepts").0)
-    }
-
-    /// Nothing gets back from the server.
-    fn mute(&self) -> ImpairmentId {
-        self.net.impair(vec![(self.server, self.client)], Impairment::drop_all())
-    }
-
-    fn black_hole(&self) -> ImpairmentId {
-        self.net.impair(Pairs::All, Impairment::drop_all())
-    }
+/// Nothing gets back from the server.
+fn mute(wire: &Wire) -> ImpairmentId {
+    wire.net.impair(vec![(wire.server, wire.client)], Impairment::drop_all())
 }
 
 fn seconds(value: f64) -> Duration {
@@ -76,7 +49,7 @@ fn simulate<T>(scene: impl Future<Output = T>) -> T {
 /// How `connect` into a black hole ends, and after how many seconds.
 fn connect_into_black_hole(tcp: TcpSettings) -> (ErrorKind, f64) {
     simulate(async {
-        let scene = Scene::new(tcp);
+        let scene = scene(tcp);
         scene.black_hole();
         let kind = scene.connect().await.expect_err("nobody answers").kind();
         (kind, clock::now().as_secs_f64())
@@ -120,9 +93,9 @@ fn connecting_ends_with_the_user_timeout() {
 fn a_handshake_survives_a_way_back_that_heals() {
     for heals in [2.5, 6.0, 10.0, 25.0, 65.0] {
         let (outcome, at) = simulate(async {
-            let scene = Scene::new(TcpSettings { synack_retries: 2, ..TcpSettings::default() });
+            let scene = scene(TcpSettings { synack_retries: 2, ..TcpSettings::default() });
             let _listener = scene.listen();
-            let (fault, net) = (scene.mute(), scene.net.clone());
+            let (fault, net) = (mute(&scene), scene.net.clone());
             tokio::spawn(async move {
                 clock::sleep(seconds(heals)).await;
                 net.repair(fault);
@@ -141,9 +114,9 @@ fn a_handshake_survives_a_way_back_that_heals() {
 /// arrived (`tcp_try_undo_spurious_syn`).
 #[test]
 fn only_lost_syns_shrink_the_first_window() {
-    let window = |fault: fn(&Scene) -> ImpairmentId| {
+    let window = |fault: fn(&Wire) -> ImpairmentId| {
         simulate(async move {
-            let scene = Scene::new(TcpSettings::default());
+            let scene = scene(TcpSettings::default());
             let _listener = scene.listen();
             let (fault, net) = (fault(&scene), scene.net.clone());
             tokio::spawn(async move {
@@ -153,14 +126,14 @@ fn only_lost_syns_shrink_the_first_window() {
             scene.connect().await.expect("connects when it is repaired").tcp_info().1
         })
     };
-    assert_eq!((window(Scene::black_hole), window(Scene::mute)), (1, 10));
+    assert_eq!((window(Wire::black_hole), window(mute)), (1, 10));
 }
 
 /// A RST that meets a SYN means that nobody listens (`tcp_reset` in SYN-SENT), whoever sent it.
 #[test]
 fn a_middlebox_that_resets_a_syn_refuses_it() {
     let error = simulate(async {
-        let scene = Scene::new(TcpSettings::default());
+        let scene = scene(TcpSettings::default());
         let (_listener, net) = (scene.listen(), scene.net.clone());
         tokio::spawn(async move {
             clock::sleep(RTT / 4).await;
@@ -176,8 +149,8 @@ fn a_middlebox_that_resets_a_syn_refuses_it() {
 fn a_handshake_goes_on_with_the_next_process() {
     for end in [Network::kill, Network::power_off] {
         let greeting = simulate(async move {
-            let scene = Scene::new(TcpSettings::default());
-            let (listener, fault, again) = (scene.listen(), scene.mute(), scene.clone());
+            let scene = scene(TcpSettings::default());
+            let (listener, fault, again) = (scene.listen(), mute(&scene), scene.clone());
             let server = tokio::spawn(async move {
                 clock::sleep(seconds(0.5)).await;
                 end(&again.net, again.server);
@@ -205,7 +178,7 @@ fn a_handshake_goes_on_with_the_next_process() {
 fn patience_does_not_shrink_with_the_least_timeout() {
     for rto_min in [5, 200] {
         let took = simulate(async {
-            let scene = Scene::new(TcpSettings { rto_min: Duration::from_millis(rto_min), ..TcpSettings::default() });
+            let scene = scene(TcpSettings { rto_min: Duration::from_millis(rto_min), ..TcpSettings::default() });
             let (mut client, _server) = scene.connected().await;
             clock::sleep(seconds(1.0)).await;
             scene.black_hole();
@@ -225,7 +198,7 @@ fn a_closed_window_is_waited_for_until_the_user_timeout() {
     let outcome = |user_timeout: Option<f64>| {
         simulate(async {
             let user_timeout = user_timeout.map(seconds);
-            let scene = Scene::new(TcpSettings { user_timeout, ..TcpSettings::default() });
+            let scene = scene(TcpSettings { user_timeout, ..TcpSettings::default() });
             let (mut client, _server) = scene.connected().await;
             fill(&mut client).await;
             let write = clock::timeout(seconds(7200.0), client.write(b"x")).await;
@@ -242,7 +215,7 @@ fn a_closed_window_is_waited_for_until_the_user_timeout() {
 #[test]
 fn probes_without_an_answer_are_counted() {
     let took = simulate(async {
-        let scene = Scene::new(TcpSettings { retries2: 3, ..TcpSettings::default() });
+        let scene = scene(TcpSettings { retries2: 3, ..TcpSettings::default() });
         let (mut client, _server) = scene.connected().await;
         fill(&mut client).await;
         clock::sleep(seconds(600.0)).await;
@@ -274,7 +247,7 @@ fn the_last_part_of_a_window_is_used_and_then_probed() {
     let sent = std::sync::Arc::new(Sent::default());
     let seen = sent.clone();
     simulate(async move {
-        let scene = Scene::new(TcpSettings::default());
+        let scene = scene(TcpSettings::default());
         let (mut client, _server) = scene.connected().await;
         scene.net.observe(seen);
         fill(&mut client).await;
@@ -297,10 +270,10 @@ fn a_keepalive_probe_is_answered_at_once() {
         let (read, probes) = simulate(async move {
             let keepalive = Keepalive { time: seconds(10.0), interval: seconds(5.0), probes: 1 };
             let tcp = TcpSettings { keepalive: Some(keepalive), user_timeout, ..TcpSettings::default() };
-            let scene = Scene::new(TcpSettings::default());
+            let scene = scene(TcpSettings::default());
             let client = scene.net.add_host(HostConfig { name: "alive".into(), tcp });
             let listener = scene.listen();
-            let address = Address::new(scene.server, PORT);
+            let address = Address::new(scene.server, wire::PORT);
             let (client, server) = tokio::join!(scene.net.connect(client, address), listener.accept());
             let (mut client, _server) = (client.expect("connects"), server.expect("accepts"));
             let all = scene.net.impair(Pairs::All, Impairment::default());
@@ -332,11 +305,7 @@ fn reordering_is_learnt_from_what_was_repeated_for_nothing() {
         let repeats = std::sync::Arc::new(Repeats::default());
         let seen = repeats.clone();
         let held = simulate(async move {
-            let net = Network::new(Key::from_seed(seed));
-            let (client, server) =
-                (net.add_host(HostConfig::named("client")), net.add_host(HostConfig::named("server")));
-            net.set_default_link(LinkConfig::with_latency(Duration::from_millis(25)));
-            let scene = Scene { net, client, server };
+            let scene = Wire::new(Duration::from_millis(50), TcpSettings::default(), seed);
             let (mut client, mut server) = scene.connected().await;
             let rate = Probability::new(0.02).expect("a share");
             let reorder = Some(Reorder { rate, hold: Distribution::constant(Duration::from_millis(2)) });
@@ -359,7 +328,7 @@ fn reordering_is_learnt_from_what_was_repeated_for_nothing() {
 fn a_fin_waits_for_the_window() {
     let took = |bytes: usize| {
         simulate(async move {
-            let scene = Scene::new(TcpSettings::default());
+            let scene = scene(TcpSettings::default());
             let (mut client, mut server) = scene.connected().await;
             client.write_all(&vec![7; bytes]).await.expect("fits into the window");
             clock::sleep(seconds(1.0)).await;
@@ -382,7 +351,7 @@ fn a_fin_waits_for_the_window() {
 #[test]
 fn a_reset_after_the_end_is_a_broken_pipe() {
     simulate(async {
-        let scene = Scene::new(TcpSettings::default());
+        let scene = scene(TcpSettings::default());
         let (mut client, server) = scene.connected().await;
         drop(server);
         clock::sleep(RTT).await;

@@ -1,19 +1,16 @@
 //! One connection alone, as a packet capture shows it: timers, Nagle, bulk transfers.
 
-use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use squall::clock::{self, Instant, Simulation};
 use squall::net::tcp::CongestionControl;
-use squall::net::{
-    Address, ConnectionEvent, ConnectionId, HostConfig, HostId, Impairment, LinkConfig, LossModel, Network, Observer,
-    Packet, Pairs, Side, Stream, TcpSettings,
-};
-use squall::random::{Key, Probability};
+use squall::net::{ConnectionEvent, ConnectionId, LinkConfig, LossModel, Observer, Packet, Side, Stream, TcpSettings};
+use squall::random::Probability;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-const PORT: u16 = 80;
+use crate::wire::Wire;
+
 /// A request or an answer.
 const MESSAGE: [u8; 100] = [7; 100];
 
@@ -37,43 +34,16 @@ impl Observer for Capture {
 }
 
 impl Capture {
+    fn on(wire: &Wire) -> Arc<Self> {
+        let capture = Arc::new(Self::default());
+        wire.net.observe(capture.clone());
+        capture
+    }
+
     /// In seconds from the first packet sent at `since` or later, which is at 0.
     fn seconds_since(&self, since: Instant) -> Vec<f64> {
         let sent: Vec<Instant> = self.0.lock().unwrap().iter().copied().filter(|at| *at >= since).collect();
         sent.iter().map(|at| (*at - sent[0]).as_secs_f64()).collect()
-    }
-}
-
-struct Wire {
-    net: Network,
-    client: HostId,
-    server: HostId,
-    capture: Arc<Capture>,
-}
-
-impl Wire {
-    fn new(rtt: Duration, tcp: TcpSettings, seed: u64) -> Self {
-        let net = Network::new(Key::from_seed(seed));
-        let client = net.add_host(HostConfig { name: "client".into(), tcp: tcp.clone() });
-        let server = net.add_host(HostConfig { name: "server".into(), tcp });
-        net.set_default_link(LinkConfig::with_latency(rtt / 2));
-        let capture = Arc::new(Capture::default());
-        net.observe(capture.clone());
-        Self { net, client, server, capture }
-    }
-
-    async fn connect(&self) -> io::Result<Stream> {
-        self.net.connect(self.client, Address::new(self.server, PORT)).await
-    }
-
-    async fn connected(&self) -> (Stream, Stream) {
-        let listener = self.net.listen(self.server, PORT, 16).expect("the port is free");
-        let (client, server) = tokio::join!(self.connect(), listener.accept());
-        (client.expect("connects"), server.expect("accepts").0)
-    }
-
-    fn drop_all(&self) {
-        self.net.impair(Pairs::All, Impairment::drop_all());
     }
 }
 
@@ -100,17 +70,18 @@ pub(crate) fn into_black_hole(rtt: Duration, seed: u64) -> IntoBlackHole {
     Simulation::new()
         .run(async {
             let wire = Wire::new(rtt, TcpSettings::default(), seed);
+            let capture = Capture::on(&wire);
             let (mut client, mut server) = wire.connected().await;
             for _ in 0..20 {
                 send(&mut client, &mut server, &[&MESSAGE]).await;
                 send(&mut server, &mut client, &[&MESSAGE]).await;
             }
             clock::sleep(Duration::from_secs(1)).await;
-            wire.drop_all();
+            wire.black_hole();
             let began = clock::now();
             client.write_all(&MESSAGE).await.expect("goes into the buffer");
             client.read_u8().await.expect_err("nothing answers");
-            IntoBlackHole { sent_at: wire.capture.seconds_since(began), gives_up: (clock::now() - began).as_secs_f64() }
+            IntoBlackHole { sent_at: capture.seconds_since(began), gives_up: (clock::now() - began).as_secs_f64() }
         })
         .expect("the simulation ends")
 }
@@ -121,10 +92,11 @@ pub(crate) fn syns(linear_timeouts: u32, seed: u64) -> Vec<f64> {
         .run(async {
             let tcp = TcpSettings { syn_linear_timeouts: linear_timeouts, ..TcpSettings::default() };
             let wire = Wire::new(Duration::from_millis(20), tcp, seed);
-            wire.drop_all();
+            let capture = Capture::on(&wire);
+            wire.black_hole();
             let began = clock::now();
             wire.connect().await.expect_err("nobody answers");
-            let mut times = wire.capture.seconds_since(began);
+            let mut times = capture.seconds_since(began);
             times.push((clock::now() - began).as_secs_f64());
             times
         })
