@@ -76,8 +76,7 @@ pub(crate) fn check_faults(
 
 /// How long a scenario lasts, and how long after that open calls may still finish.
 fn lasts(scenario: &raw::Scenario) -> (Duration, Duration) {
-    let or = |field: &Field<raw::Time>, default| field.get().map_or(default, |time| time.0);
-    (or(&scenario.duration, Duration::from_secs(3600)), or(&scenario.drain, DRAIN))
+    (Checker::time(&scenario.duration, Duration::from_secs(3600)), Checker::time(&scenario.drain, DRAIN))
 }
 
 impl Checker<'_> {
